@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Unit tests on this machine: the pure sources as a host library, each tests/unit/test_*.c a cmocka program that links with
+# it, under the address and undefined-behaviour sanitizers. Other *.c files in tests/unit/ are shared by all tests.
+
+# Sources without hardware access and without globals; the same files are in the image. Those that read physical memory
+# do it by physical_pointer() alone, which a test of them provides.
+PURE := $(wildcard $(addprefix src/, \
+    probe/capabilities*.c probe/report*.c probe/raw_fill.c probe/raw_store.c strategies/select*.c \
+    apic/destination.c apic/icr.c apic/registers.c apic/reset.c apic/startup.c \
+    boot/boot_information.c boot/cmdline*.c boot/multiboot1.c boot/multiboot2.c \
+    core/memory_map.c core/acpi.c core/acpi_madt.c core/acpi_power.c \
+    guest/linux_*.c guest/loader.c guest/loading.c guest/multiboot_*.c))
+
+HOST_BUILD   := $(BUILD)/host
+HOST_LIBRARY := $(HOST_BUILD)/libpure.a
+# -Wno-format-truncation: format_text() cuts on purpose, as snprintf() does.
+HOST_CFLAGS  := -std=c11 -O1 -g $(WARNINGS) -Wno-format-truncation -fno-omit-frame-pointer -fsanitize=address,undefined \
+    -fno-sanitize-recover=all -D_DEFAULT_SOURCE -Isrc -Itests/unit
+
+UNIT_SHARED  := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
+UNIT_TESTS   := $(patsubst tests/unit/%.c,$(HOST_BUILD)/%,$(sort $(wildcard tests/unit/test_*.c)))
+HOST_OBJECTS := $(patsubst %.c,$(HOST_BUILD)/%.o,$(PURE) $(UNIT_SHARED))
+
+$(HOST_BUILD)/.flags: FORCE
+	$(call remember,$(CC) $(HOST_CFLAGS) $(PURE) $(UNIT_SHARED))
+
+$(HOST_BUILD)/%.o: %.c $(HOST_BUILD)/.flags | $(SETUP)
+	$(call say,HOSTCC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(HOST_LIBRARY): $(HOST_OBJECTS)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcsD $@ $^
+
+$(HOST_BUILD)/test_%: $(HOST_BUILD)/tests/unit/test_%.o $(HOST_LIBRARY)
+	$(call say,HOSTLD,$@)
+	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $^ -lcmocka
+
+UNIT_OBJECTS := $(patsubst $(HOST_BUILD)/%,$(HOST_BUILD)/tests/unit/%.o,$(UNIT_TESTS))
+.SECONDARY: $(UNIT_OBJECTS)
+
+-include $(HOST_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d)

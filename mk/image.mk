@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The image: all of src/ and newlib, linked by src/boot/sextant.ld.
+#   sextant.elf64  64-bit ELF with debug information, for gdb and objdump
+#   sextant.elf    the same bytes as a 32-bit ELF, because QEMU's Multiboot loader takes no other
+#   sextant.sym    addresses and names; sextant.lst: source and instructions mixed
+
+IMAGE         := $(BUILD)/sextant.elf
+IMAGE_ELF64   := $(BUILD)/sextant.elf64
+IMAGE_SOURCES := $(sort $(shell find src -name '*.c' -o -name '*.S'))
+IMAGE_OBJECTS := $(patsubst %,$(BUILD)/image/%.o,$(basename $(IMAGE_SOURCES)))
+IMAGE_SCRIPT  := src/boot/sextant.ld
+
+# _DEFAULT_SOURCE: newlib declares its integer-only printf family only beside the standard ones.
+IMAGE_CFLAGS  := -std=c11 -O2 -g $(WARNINGS) $(MACHINE_CFLAGS) -D_DEFAULT_SOURCE -Isrc
+IMAGE_LDFLAGS := -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none --fatal-warnings
+
+$(BUILD)/image/.flags: FORCE
+	$(call remember,$(CC) $(IMAGE_CFLAGS) $(IMAGE_LDFLAGS) $(IMAGE_SOURCES))
+
+$(IMAGE_OBJECTS): $(BUILD)/image/.flags | $(NEWLIB)/.unpacked
+
+$(BUILD)/image/%.o: %.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(IMAGE_CFLAGS) $(SYSTEM_HEADERS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/image/%.o: %.S
+	$(call say,AS,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(IMAGE_CFLAGS) $(SYSTEM_HEADERS) -MMD -MP -c -o $@ $<
+
+$(IMAGE_ELF64): $(IMAGE_OBJECTS) $(IMAGE_SCRIPT) $(NEWLIB_LIBRARY)
+	$(call say,LD,$@)
+	$(Q)$(LD) $(IMAGE_LDFLAGS) -T $(IMAGE_SCRIPT) -o $@ $(IMAGE_OBJECTS) $(NEWLIB_LIBRARY)
+	$(Q)$(NM) --numeric-sort $@ > $(BUILD)/sextant.sym
+
+$(IMAGE): $(IMAGE_ELF64)
+	$(Q)$(OBJCOPY) --strip-debug -O elf32-i386 $< $@
+
+$(BUILD)/sextant.lst: $(IMAGE_ELF64)
+	$(Q)$(OBJDUMP) --disassemble --source --wide $< > $@
+
+# The guest's floating-point and vector state is never saved, so no instruction of the image may name such a register.
+$(BUILD)/image/.registers-checked: $(IMAGE_ELF64)
+	$(call say,CHECK,general registers only: $<)
+	$(Q)$(OBJDUMP) --disassemble --no-show-raw-insn $< > $@.txt
+	$(Q)test "$$(grep -c 'ret' $@.txt)" -gt 10 || { echo 'check-registers: $< has no code to check' >&2; exit 1; }
+	$(Q)if grep -E '%([xyz]?mm[0-9]|st\b|k[0-7]\b)' $@.txt >&2; then \
+	    echo 'check-registers: $< uses floating-point or vector registers, see above' >&2; exit 1; fi
+	$(Q)touch $@
+
+-include $(IMAGE_OBJECTS:.o=.d)

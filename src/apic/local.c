@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "apic/local.h"
+
+#include "apic/reset.h"
+#include "core/exceptions.h"
+#include "core/physical.h"
+#include "x86/msr.h"
+#include "x86/registers.h"
+
+#define BUSY_LIMIT      1000000
+#define ISR_VECTORS     256
+
+bool local_apic_is_x2apic(void)
+{
+    uint64_t both = APIC_BASE_EN | APIC_BASE_EXTD;
+
+    return (msr_read(MSR_IA32_APIC_BASE) & both) == both;
+}
+
+static volatile uint32_t *page_register(uint64_t base, uint32_t offset)
+{
+    return (volatile uint32_t *)((char *)physical_pointer(base & UINT64_C(0x000ffffffffff000),
+                                                          APIC_PAGE_SIZE) + offset);
+}
+
+uint32_t local_apic_read(uint32_t offset)
+{
+    uint64_t base = msr_read(MSR_IA32_APIC_BASE);
+
+    if (base & APIC_BASE_EXTD)
+        return (uint32_t)msr_read(APIC_X2APIC_MSR_BASE + (offset >> 4));
+    return *page_register(base, offset);
+}
+
+void local_apic_write(uint32_t offset, uint32_t value)
+{
+    uint64_t base = msr_read(MSR_IA32_APIC_BASE);
+
+    if (base & APIC_BASE_EXTD)
+        msr_write(APIC_X2APIC_MSR_BASE + (offset >> 4), value);
+    else
+        *page_register(base, offset) = value;
+}
+
+static bool wait_until_idle(void)
+{
+    for (unsigned i = 0; i < BUSY_LIMIT; i++) {
+        if (!(local_apic_read(APIC_ICR_LOW) & APIC_ICR_SEND_PENDING))
+            return true;
+        pause();
+    }
+    return false;
+}
+
+bool local_apic_send(uint32_t apic_id, uint32_t low)
+{
+    uint32_t high;
+
+    if (local_apic_is_x2apic()) {
+        msr_write(APIC_X2APIC_MSR_BASE + (APIC_ICR_LOW >> 4), (uint64_t)apic_id << 32 | low);
+        return true;
+    }
+    if (!wait_until_idle())
+        return false;
+    high = local_apic_read(APIC_ICR_HIGH);
+    local_apic_write(APIC_ICR_HIGH, apic_id << APIC_ICR_DESTINATION_SHIFT);
+    local_apic_write(APIC_ICR_LOW, low);
+    wait_until_idle();
+    local_apic_write(APIC_ICR_HIGH, high);
+    return true;
+}
+
+bool local_apic_requested(void)
+{
+    for (unsigned i = 0; i < APIC_VECTOR_REGISTERS; i++) {
+        if (local_apic_read(APIC_IRR0 + i * APIC_REGISTER_STRIDE))
+            return true;
+    }
+    return false;
+}
+
+static void end_all_in_service(void)
+{
+    for (unsigned i = 0; i < ISR_VECTORS; i++) {
+        uint32_t any = 0;
+
+        for (unsigned j = 0; j < APIC_VECTOR_REGISTERS; j++)
+            any |= local_apic_read(APIC_ISR0 + j * APIC_REGISTER_STRIDE);
+        if (!any)
+            return;
+        local_apic_write(APIC_EOI, 0);
+    }
+}
+
+void local_apic_init_state(void)
+{
+    struct apic_register_write list[APIC_INIT_WRITE_MAX];
+    unsigned drain_at;
+    unsigned count = apic_init_writes(local_apic_read(APIC_VERSION), local_apic_is_x2apic(), list,
+                                      &drain_at);
+
+    for (unsigned i = 0; i < count; i++) {
+        if (i == drain_at) {
+            end_all_in_service();
+            if (local_apic_read(APIC_SVR) & APIC_SVR_ENABLE)
+                exceptions_drain_interrupts();
+        }
+        local_apic_write(list[i].offset, list[i].value);
+    }
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The host's access to the local APIC of the CPU it runs on, in the mode that this APIC is in
+ * (SDM Vol 3: APIC > Local APIC; Extended XAPIC (x2APIC)). */
+#ifndef SEXTANT_APIC_LOCAL_H
+#define SEXTANT_APIC_LOCAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "apic/registers.h"
+
+/* Reads or writes the register at an xAPIC offset. Writing ICR_LOW sends. Any CPU, host context. */
+uint32_t local_apic_read(uint32_t offset);
+void local_apic_write(uint32_t offset, uint32_t value);
+
+/* True while IA32_APIC_BASE has EN and EXTD set: registers are MSRs and ICR is 64 bits wide. */
+bool local_apic_is_x2apic(void);
+
+/* Sends one interprocessor interrupt to the CPU with that APIC ID: `low` as in ICR_LOW, physical
+ * destination, no shorthand. ICR_HIGH is put back afterwards, ICR_LOW cannot be: the caller sees
+ * to what the guest reads there. Returns false when the APIC stayed busy too long to send. */
+bool local_apic_send(uint32_t apic_id, uint32_t low);
+
+/* True when some interrupt is requested and not yet accepted (IRR not empty). */
+bool local_apic_requested(void);
+
+/* Brings the APIC to the state that INIT leaves (apic/reset.h), with what waits for acceptance
+ * accepted and forgotten. Host context, host NMIs allowed. */
+void local_apic_init_state(void);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a guest's access to its local APIC means, whichever strategy saw it: every strategy of the
+ * axis `apic` ends here. On the CPU named, exit context. */
+#ifndef SEXTANT_APIC_POLICY_H
+#define SEXTANT_APIC_POLICY_H
+
+#include <stdint.h>
+
+struct cpu;
+
+/* A 32-bit write of `value` to the register at `offset` (a multiple of 16). Registers that the
+ * hypervisor has no interest in go to the hardware as they are. */
+void apic_policy_write(struct cpu *cpu, uint32_t offset, uint32_t value);
+
+/* Fills a page with what the guest would read from each register now. */
+void apic_policy_snapshot(struct cpu *cpu, void *page);
+
+/* Reads the registers that address this CPU into cpu->apic.identity. Before the guest starts and
+ * after an INIT. */
+void apic_policy_refresh_identity(struct cpu *cpu);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Entry from the boot loader: Multiboot 1 and 2.
+ *
+ * Contract (Multiboot Specification > I386 machine state): 32-bit protected mode, paging off,
+ * interrupts off, flat segments; EAX = magic of the protocol, EBX = physical address of the
+ * information structure. Runs at its load address. Leaves to boot_main(magic, information) in
+ * 64-bit mode with
+ *     0 .. 1 GiB identity-mapped, the image at IMAGE_VIRTUAL, 0 .. 4 GiB at DIRECT_MAP.
+ * A processor without long mode gets a sentence on COM1 and the exit code for "cannot run". */
+#include "boot/layout.h"
+
+#define MULTIBOOT1_MAGIC    0x1badb002
+#define MULTIBOOT1_FLAGS    0x00000003      /* modules page-aligned, memory information */
+#define MULTIBOOT2_MAGIC    0xe85250d6
+
+#define MSR_EFER            0xc0000080
+#define EFER_LME            (1 << 8)
+#define CR4_PAE             (1 << 5)
+#define CR0_PG_WP_PE        0x80010001
+
+#define PTE_PRESENT_WRITE   3
+#define PTE_LARGE           0x80
+
+        .section .boot.header, "a"
+        .balign 8
+        .long   MULTIBOOT1_MAGIC, MULTIBOOT1_FLAGS, -(MULTIBOOT1_MAGIC + MULTIBOOT1_FLAGS)
+
+        .balign 8
+multiboot2_header:
+        .long   MULTIBOOT2_MAGIC, 0, multiboot2_header_end - multiboot2_header
+        .long   -(MULTIBOOT2_MAGIC + multiboot2_header_end - multiboot2_header)
+        .balign 8
+        .short  6, 0                        /* modules page-aligned */
+        .long   8
+        .balign 8
+        .short  0, 0                        /* end of tags */
+        .long   8
+multiboot2_header_end:
+
+        .section .boot.text, "ax"
+        .code32
+        .global boot_entry
+boot_entry:
+        cli
+        cld
+        movl    $boot_stack_top, %esp
+        movl    %eax, %edi                  /* boot_main's first argument */
+        movl    %ebx, %esi                  /* and its second */
+
+        movl    $0x80000000, %eax
+        cpuid
+        cmpl    $0x80000001, %eax
+        jb      no_long_mode
+        movl    $0x80000001, %eax
+        cpuid
+        btl     $29, %edx
+        jnc     no_long_mode
+
+        /* Four page directories of 2 MiB pages for 0 .. 4 GiB. */
+        movl    $boot_directories, %ebx
+        movl    $(PTE_PRESENT_WRITE | PTE_LARGE), %eax
+        xorl    %ecx, %ecx
+1:      movl    %eax, (%ebx, %ecx, 8)
+        movl    $0, 4(%ebx, %ecx, 8)
+        addl    $0x200000, %eax
+        incl    %ecx
+        cmpl    $2048, %ecx
+        jne     1b
+
+        /* Low half: entry 0 identity, entry 1 (IMAGE_VIRTUAL) the same memory again. */
+        movl    $(boot_directories + PTE_PRESENT_WRITE), boot_low
+        movl    $(boot_directories + PTE_PRESENT_WRITE), boot_low + 8
+        movl    $(boot_directories + 0x0000 + PTE_PRESENT_WRITE), boot_direct
+        movl    $(boot_directories + 0x1000 + PTE_PRESENT_WRITE), boot_direct + 8
+        movl    $(boot_directories + 0x2000 + PTE_PRESENT_WRITE), boot_direct + 16
+        movl    $(boot_directories + 0x3000 + PTE_PRESENT_WRITE), boot_direct + 24
+        movl    $(boot_low + PTE_PRESENT_WRITE), boot_pml4
+        movl    $(boot_direct + PTE_PRESENT_WRITE), boot_pml4 + 256 * 8
+
+        movl    %cr4, %eax
+        orl     $CR4_PAE, %eax
+        movl    %eax, %cr4
+        movl    $boot_pml4, %eax
+        movl    %eax, %cr3
+        movl    $MSR_EFER, %ecx
+        rdmsr
+        orl     $EFER_LME, %eax
+        wrmsr
+        movl    $CR0_PG_WP_PE, %eax
+        movl    %eax, %cr0
+        lgdt    boot_gdt_pointer
+        ljmp    $HOST_CS64, $boot_long_mode
+
+/* EDI and ESI are not needed any more: nothing will be started. */
+no_long_mode:
+        movw    $0x3fb, %dx                 /* COM1: 8n1, 115200 */
+        movb    $0x80, %al
+        outb    %al, %dx
+        movw    $0x3f8, %dx
+        movb    $1, %al
+        outb    %al, %dx
+        movw    $0x3f9, %dx
+        xorb    %al, %al
+        outb    %al, %dx
+        movw    $0x3fb, %dx
+        movb    $3, %al
+        outb    %al, %dx
+        movl    $no_long_mode_text, %esi
+2:      movw    $0x3fd, %dx
+3:      inb     %dx, %al
+        testb   $0x20, %al
+        jz      3b
+        lodsb
+        testb   %al, %al
+        jz      4f
+        movw    $0x3f8, %dx
+        outb    %al, %dx
+        jmp     2b
+4:      movw    $0xf4, %dx                  /* isa-debug-exit: EXIT_CANNOT_RUN */
+        movb    $0x11, %al
+        outb    %al, %dx
+        movl    $shutdown_text, %esi        /* Bochs' shutdown port */
+        movl    $8, %ecx
+        movw    $0x8900, %dx
+        rep outsb
+5:      hlt
+        jmp     5b
+
+        .code64
+boot_long_mode:
+        movl    $HOST_DS, %eax
+        movl    %eax, %ds
+        movl    %eax, %es
+        movl    %eax, %fs
+        movl    %eax, %gs
+        movl    %eax, %ss
+        movl    %edi, %edi
+        movl    %esi, %esi
+        movl    $host_boot_stack_top, %esp
+        xorl    %ebp, %ebp
+        movabsq $boot_main, %rax
+        call    *%rax
+        ud2
+
+        .section .boot.data, "aw"
+        .balign 4096
+boot_pml4:          .fill 4096, 1, 0
+boot_low:           .fill 4096, 1, 0
+boot_direct:        .fill 4096, 1, 0
+boot_directories:   .fill 4 * 4096, 1, 0
+        .fill   512, 1, 0
+boot_stack_top:
+        .balign 16
+boot_gdt:
+        .quad   0
+        .quad   0x00af9b000000ffff          /* HOST_CS64 */
+        .quad   0x00cf93000000ffff          /* HOST_DS */
+        .quad   0x00cf9b000000ffff          /* HOST_CS32 */
+boot_gdt_end:
+boot_gdt_pointer:
+        .short  boot_gdt_end - boot_gdt - 1
+        .long   boot_gdt
+no_long_mode_text:
+        .ascii  "Sextant: CANNOT RUN: this processor has no 64-bit mode (CPUID 0x80000001 EDX bit 29 is clear), "
+        .ascii  "which Sextant needs.\r\nWhat you can do: use a 64-bit processor, or another CPU model "
+        .asciz  "of the emulator.\r\n"
+shutdown_text:
+        .ascii  "Shutdown"
+
+        .section .bss
+        .balign 16
+host_boot_stack:
+        .skip   BOOT_STACK_SIZE
+        .global host_boot_stack_top
+host_boot_stack_top:

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/advance.h"
+
+#include "core/backend.h"
+#include "core/guest_memory.h"
+#include "core/step.h"
+#include "x86/registers.h"
+
+#define INSTRUCTION_MAX     15
+#define TWO_BYTE_OPCODE     0x0f
+
+static bool is_legacy_prefix(uint8_t byte)
+{
+    switch (byte) {
+    case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65:
+    case 0x66: case 0x67: case 0xf0: case 0xf2: case 0xf3:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Length of the instruction `0F which` (no operands in memory, no immediate) with its prefixes; 0
+ * when something else is there. */
+static unsigned length_of(struct cpu *cpu, enum instruction which)
+{
+    uint8_t bytes[INSTRUCTION_MAX];
+    unsigned available = (unsigned)guest_fetch(cpu, bytes, sizeof bytes);
+    unsigned i = 0;
+
+    while (i < available && is_legacy_prefix(bytes[i]))
+        i++;
+    if (i < available && (bytes[i] & 0xf0) == 0x40 && guest_code_width(cpu) == 64)
+        i++;
+    if (i + 2 > available || bytes[i] != TWO_BYTE_OPCODE || bytes[i + 1] != which)
+        return 0;
+    return i + 2;
+}
+
+bool guest_is_at(struct cpu *cpu, enum instruction which)
+{
+    return length_of(cpu, which) != 0;
+}
+
+void guest_advance_to(struct cpu *cpu, uint64_t next_rip)
+{
+    uint64_t rflags = backend->register_read(cpu, GUEST_RFLAGS);
+
+    backend->register_write(cpu, GUEST_RIP, next_rip);
+    backend->register_write(cpu, GUEST_RFLAGS, rflags & ~RFLAGS_RF);
+    backend->interrupt_shadow_write(cpu, 0);
+    if (step_active(cpu)) {
+        step_finish(cpu);
+    } else if (rflags & RFLAGS_TF) {
+        backend->register_write(cpu, GUEST_DR6,
+                                backend->register_read(cpu, GUEST_DR6) | DR6_BS);
+        event_raise(cpu, VECTOR_DB, false, 0);
+    }
+}
+
+bool guest_advance_over(struct cpu *cpu, enum instruction which)
+{
+    static const uint64_t mask[] = { [16] = 0xffff, [32] = 0xffffffff, [64] = ~UINT64_C(0) };
+    uint64_t next = backend->next_rip(cpu);
+
+    if (!next) {
+        unsigned length = length_of(cpu, which);
+
+        if (!length)
+            return false;
+        next = (backend->register_read(cpu, GUEST_RIP) + length) & mask[guest_code_width(cpu)];
+    }
+    guest_advance_to(cpu, next);
+    return true;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a processor vendor's virtualization must do for the rest of Sextant: one const table per
+ * vendor (svm/svm.c; vmx/ mirrors it), bound once in core/main.c. Unless a line says otherwise an
+ * operation is called on the CPU whose virtual CPU it names, in exit context: between a VM exit and
+ * the next VM entry, host NMIs held where the vendor can hold them. */
+#ifndef SEXTANT_CORE_BACKEND_H
+#define SEXTANT_CORE_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "apic/reset.h"
+#include "core/cpu.h"
+#include "core/event.h"
+
+enum guest_register {
+    GUEST_RIP, GUEST_RSP, GUEST_RFLAGS, GUEST_CR0, GUEST_CR2, GUEST_CR3, GUEST_CR4, GUEST_EFER,
+    GUEST_DR6, GUEST_DR7
+};
+
+enum guest_segment {
+    GUEST_ES, GUEST_CS, GUEST_SS, GUEST_DS, GUEST_FS, GUEST_GS, GUEST_LDTR, GUEST_TR, GUEST_GDTR,
+    GUEST_IDTR
+};
+
+/* What a page of the guest-physical address space lets the guest do. */
+enum page_access { PAGE_NONE, PAGE_READ, PAGE_READ_WRITE };
+
+struct guest_start;
+
+struct backend {
+    const char *name;
+    /* Once, boot CPU: allocates what all CPUs share. False: a sentence in error[]. */
+    bool (*prepare)(char *error, size_t error_size);
+    /* Every CPU, before any guest: turns virtualization on and initialises cpu's control
+     * structures, nested paging view included, for a guest that has not started. */
+    void (*enable)(struct cpu *cpu);
+    /* Runs the virtual CPU with the general registers at cpu->registers, and leaves them there when
+     * an exit handler has set cpu->leave_guest. Host context. */
+    void (*run)(struct cpu *cpu);
+    /* Host NMIs: let a held one in (and further ones), hold them again. Nothing on VMX. */
+    void (*host_nmi_allow)(void);
+    void (*host_nmi_hold)(void);
+
+    uint64_t (*register_read)(struct cpu *cpu, enum guest_register which);
+    void (*register_write)(struct cpu *cpu, enum guest_register which, uint64_t value);
+    void (*segment_read)(struct cpu *cpu, enum guest_segment which, struct segment_state *out);
+    void (*segment_write)(struct cpu *cpu, enum guest_segment which,
+                          const struct segment_state *state);
+    /* State that INIT also changes and that has no register above: shadows, pending events. */
+    void (*reset_events)(struct cpu *cpu);
+
+    /* Address of the instruction after the one that exited, 0 when the processor does not say. */
+    uint64_t (*next_rip)(struct cpu *cpu);
+    /* Blocking by STI or MOV SS: an opaque value, 0 when there is none. */
+    uint64_t (*interrupt_shadow_read)(struct cpu *cpu);
+    void (*interrupt_shadow_write)(struct cpu *cpu, uint64_t shadow);
+    /* Exceptions that exit besides those that always do: a bit per vector. */
+    void (*exceptions_intercept)(struct cpu *cpu, uint32_t vectors);
+    /* Exit when the guest is about to execute IRET (SVM) or can take an NMI (VMX). */
+    void (*nmi_window_request)(struct cpu *cpu, bool wanted);
+
+    /* This CPU's view of the 4 KiB page at guest_physical: other memory, other access; never seen
+     * by another CPU. page_restore puts back what every guest starts with. */
+    void (*page_map)(struct cpu *cpu, uint64_t guest_physical, uint64_t host_physical,
+                     enum page_access access);
+    void (*page_restore)(struct cpu *cpu, uint64_t guest_physical);
+};
+
+/* The bound backend; constant once the guest runs. */
+extern const struct backend *backend;
+
+/* The processor's own SVM backend (svm/svm.c). */
+extern const struct backend svm_backend;
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One CPU: the host's state for it, and the guest's virtual CPU that runs on it.
+ *
+ * Every CPU owns one naturally aligned block of CPU_BLOCK_SIZE bytes in hidden memory, reached
+ * through the direct map: this structure first, then pages that hardware reads, the host stack on
+ * top. The current CPU is found by masking the stack pointer, so that neither the guest's segment
+ * registers nor the APIC ID register have to be consulted. */
+#ifndef SEXTANT_CORE_CPU_H
+#define SEXTANT_CORE_CPU_H
+
+#define CPU_BLOCK_SIZE              0x10000
+#define CPU_BLOCK_PAGE_BACKEND      1   /* VMCB; VMXON region and VMCS */
+#define CPU_BLOCK_PAGE_HOST_SAVE    2   /* SVM host save area */
+#define CPU_BLOCK_PAGE_APIC_SHADOW  3   /* what a stepped instruction sees instead of the APIC */
+#define CPU_BLOCK_PAGE_SCRATCH      4   /* where writes to hidden memory go */
+#define CPU_BLOCK_PAGE_VIEW         5   /* this CPU's own nested paging structures */
+#define CPU_BLOCK_VIEW_PAGES        8
+
+#ifndef __ASSEMBLER__
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "apic/destination.h"
+#include "apic/startup.h"
+#include "core/counters.h"
+#include "core/event.h"
+
+/* General registers in the order in which the instruction encodings number them. RSP is the
+ * backend's; its slot keeps the numbering. */
+struct general_registers {
+    uint64_t rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15;
+};
+
+/* Who asked for the instruction that is being stepped; several may share one step. */
+#define STEP_OWNER_APIC     (1u << 0)
+#define STEP_OWNER_HIDDEN   (1u << 1)
+#define STEP_OWNER_IRET     (1u << 2)
+#define STEP_OWNER_SELFTEST (1u << 3)
+
+/* The one step that a CPU can have under way (see core/step.h). */
+struct step_state {
+    uint32_t owners;            /* 0: no step */
+    bool loads_rflags;          /* the instruction is an IRET: RFLAGS come from its frame */
+    bool delivery;              /* no instruction, but the delivery of an event is stepped */
+    uint64_t saved_rflags;      /* of these only TF and IF are restored */
+    uint64_t saved_dr6;
+    uint64_t saved_debug_control;
+    uint64_t saved_interrupt_shadow;
+};
+
+/* The xAPIC page as `apic=page` shows it to this CPU. */
+struct apic_page_state {
+    uint64_t base;              /* guest-physical = host-physical address of the page */
+    struct apic_identity identity;  /* how messages address this APIC; read by senders */
+    uint32_t stepped_register;  /* offset of the register that faulted first in this step */
+    bool reads_closed;          /* the hardware's ICR cannot show what the guest wrote */
+    bool faulted_on_write;
+    uint32_t icr_low;           /* what the guest reads back while reads_closed */
+};
+
+/* The guest's NMIs on this CPU, for nmi=iret. */
+struct nmi_state {
+    bool pending;
+    bool blocked;               /* since the last injection, until an IRET */
+    bool iret_seen;             /* the IRET at iret_rip is about to execute */
+    uint64_t iret_rip;
+};
+
+/* Pages whose mapping differs for this CPU from what all share (svm/npt.c). */
+#define VIEW_OVERRIDES 4
+
+struct view_override {
+    uint64_t guest_physical, host_physical;
+    uint32_t access;            /* enum page_access */
+};
+
+struct cpu_view {
+    struct view_override override[VIEW_OVERRIDES];
+    uint32_t override_count;
+    uint32_t pool_used;
+};
+
+/* Pages of hidden memory that the stepped instruction writes to. */
+#define HIDDEN_PAGES 3
+
+struct hidden_pages {
+    uint64_t page[HIDDEN_PAGES];
+    uint32_t count;
+};
+
+#define EXIT_HISTORY 8
+
+struct cpu {
+    struct general_registers *registers;    /* on this CPU's stack, valid between exit and entry */
+    uint32_t index;                         /* 0 is the bootstrap processor */
+    uint32_t apic_id;                       /* from the MADT: never read back from the APIC */
+    void *backend_page;                     /* struct vmcb for SVM */
+    uint64_t backend_physical;
+    struct event event;                     /* to be delivered at the next entry */
+    struct event interrupted;               /* its delivery was cut short by this exit */
+    bool waiting;                           /* for a SIPI */
+    bool leave_guest;                       /* the backend's run() returns after this exit */
+    struct step_state step;
+    struct apic_page_state apic;
+    struct nmi_state nmi;
+    struct cpu_view view;
+    struct hidden_pages hidden_pages;
+    struct startup_mailbox mailbox;
+    _Atomic uint32_t kicked;                /* a host NMI is on its way and not seen yet */
+    _Atomic uint32_t wakeup;                /* an NMI came since kick_wait() last looked */
+    _Atomic uint32_t rendezvous_seen;
+    _Atomic uint32_t host_ready;
+    bool enabled;                           /* virtualization is on */
+    uint64_t guest_debug_control;
+    uint64_t counters[COUNTER_COUNT];
+    uint64_t snapshot[COUNTER_COUNT];
+    struct { uint64_t reason, rip, info; } history[EXIT_HISTORY];
+    uint32_t history_next;
+};
+
+static_assert(sizeof(struct cpu) <= 4096, "struct cpu is the first page of its block");
+
+/* All CPUs, by index; filled before any application processor is started, constant after. */
+extern struct cpu **cpus;
+extern uint32_t cpu_count;
+
+/* The CPU that executes this. Host context; valid once the CPU runs on its own stack. */
+static inline struct cpu *this_cpu(void)
+{
+    uintptr_t stack;
+    __asm__("mov %%rsp, %0" : "=r"(stack));
+    return (struct cpu *)(stack & ~(uintptr_t)(CPU_BLOCK_SIZE - 1));
+}
+
+/* Virtual address of page `page` of a CPU's block. */
+static inline void *cpu_block_page(struct cpu *cpu, unsigned page)
+{
+    return (char *)cpu + page * 4096;
+}
+
+#endif
+#endif

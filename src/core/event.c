@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/event.h"
+
+#include "core/cpu.h"
+#include "core/ending.h"
+#include "x86/registers.h"
+
+bool event_exception_has_error(uint8_t vector)
+{
+    static const uint32_t with_error = 1u << VECTOR_DF | 1u << VECTOR_TS | 1u << VECTOR_NP
+                                     | 1u << VECTOR_SS | 1u << VECTOR_GP | 1u << VECTOR_PF
+                                     | 1u << VECTOR_AC | 1u << 21 | 1u << 29 | 1u << 30;
+
+    return vector < 32 && with_error >> vector & 1;
+}
+
+static bool contributory(uint8_t vector)
+{
+    return vector == VECTOR_DE || (vector >= VECTOR_TS && vector <= VECTOR_GP);
+}
+
+int event_combine(uint8_t first, uint8_t second)
+{
+    if (first == VECTOR_DF)
+        return contributory(second) || second == VECTOR_PF ? -1 : second;
+    if (contributory(first) && contributory(second))
+        return VECTOR_DF;
+    if (first == VECTOR_PF && (contributory(second) || second == VECTOR_PF))
+        return VECTOR_DF;
+    return second;
+}
+
+void event_raise(struct cpu *cpu, uint8_t vector, bool has_error, uint32_t error)
+{
+    const struct event *first = cpu->event.valid ? &cpu->event : &cpu->interrupted;
+    int combined = vector;
+
+    /* A single-step trap is benign: it is merged with nothing and gives way to a fault. */
+    if (first->valid && first->type == EVENT_EXCEPTION && first->vector != VECTOR_DB)
+        combined = event_combine(first->vector, vector);
+    if (combined < 0)
+        ending_reset("the guest shut down (exception while delivering a double fault); "
+                     "the machine is reset");
+    cpu->interrupted.valid = false;
+    cpu->event = (struct event){
+        .valid = true,
+        .vector = (uint8_t)combined,
+        .type = EVENT_EXCEPTION,
+        .has_error = combined == vector ? has_error : true,
+        .error = combined == vector ? error : 0,
+    };
+}
+
+void event_raise_gp(struct cpu *cpu)
+{
+    event_raise(cpu, VECTOR_GP, true, 0);
+}
+
+void event_raise_ud(struct cpu *cpu)
+{
+    event_raise(cpu, VECTOR_UD, false, 0);
+}

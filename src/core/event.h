@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Events that are delivered to the guest at VM entry (SDM Vol 3: VM Entries > Event Injection;
+ * APM Vol 2: Secure Virtual Machine > Event Injection). Vendor-neutral; the numbers of the types
+ * are SVM's. */
+#ifndef SEXTANT_CORE_EVENT_H
+#define SEXTANT_CORE_EVENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum event_type {
+    EVENT_EXTERNAL_INTERRUPT = 0,
+    EVENT_NMI = 2,
+    EVENT_EXCEPTION = 3,
+    EVENT_SOFTWARE_INTERRUPT = 4,
+};
+
+struct event {
+    bool valid;
+    bool has_error;
+    uint8_t vector;
+    uint8_t type;               /* enum event_type */
+    uint32_t error;
+};
+
+struct cpu;
+
+/* Queues exception `vector` for the guest. When an event's delivery was interrupted by this exit,
+ * or an exception is queued already, the rules of double faults apply (SDM Vol 3: Interrupt 8 -
+ * Double Fault Exception): the result is the new exception, #DF, or a shutdown, which resets the
+ * machine and does not return. Exit context of `cpu`. */
+void event_raise(struct cpu *cpu, uint8_t vector, bool has_error, uint32_t error);
+
+/* #GP(0) and #UD: the architecture's usual answers. */
+void event_raise_gp(struct cpu *cpu);
+void event_raise_ud(struct cpu *cpu);
+
+/* True for exceptions that push an error code. */
+bool event_exception_has_error(uint8_t vector);
+
+/* What two exceptions in a row make: the vector to deliver, or -1 for shutdown. Pure. */
+int event_combine(uint8_t first, uint8_t second);
+
+#endif

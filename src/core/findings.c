@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/findings.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/cpu.h"
+#include "core/hidden.h"
+#include "core/version.h"
+#include "lib/console.h"
+#include "lib/format.h"
+#include "probe/report.h"
+#include "probe/selftest.h"
+#include "strategies/bind.h"
+
+#define NOTES               16
+#define NOTE_SIZE           512
+#define DIFFERENCES         64
+#define DIFFERENCES_A_CPU   8
+#define DEFAULT_PHYSICAL_ADDRESS_BITS 36
+
+static struct raw raw;
+static struct capabilities capabilities;
+static struct selection_request request;
+static struct selection selection;
+static struct selftest_result results[STRATEGY_COUNT];
+static size_t result_count;
+static struct cpu_difference differences[DIFFERENCES];
+static size_t difference_count, difference_total;
+static char note_text[NOTES][NOTE_SIZE];
+static const char *notes[NOTES];
+static size_t note_count;
+static uint32_t cpus_probed = 1;
+
+void findings_note(const char *sentence)
+{
+    if (note_count == NOTES)
+        return;
+    format_text(note_text[note_count], NOTE_SIZE, "%s", sentence);
+    notes[note_count] = note_text[note_count];
+    note_count++;
+}
+
+void findings_probe(struct machine *facts)
+{
+    raw_collect(&raw);
+    capabilities_derive(&raw, &capabilities);
+
+    facts->pages_1g = capability_has(&capabilities, CAPABILITY_PDPE1GB);
+    facts->no_execute = capability_has(&capabilities, CAPABILITY_NX);
+    facts->next_rip = capability_has(&capabilities, CAPABILITY_SVM_NRIPS);
+    facts->flush_by_asid = capability_has(&capabilities, CAPABILITY_SVM_FLUSH_BY_ASID);
+    facts->x2apic = capability_has(&capabilities, CAPABILITY_X2APIC);
+    facts->physical_address_bits = capabilities.physical_address_bits
+                                 ? capabilities.physical_address_bits
+                                 : DEFAULT_PHYSICAL_ADDRESS_BITS;
+    facts->cpuid_signature = raw_cpuid_word(&raw, 1, 0, RAW_EAX);
+}
+
+void findings_other_cpu(void *context, uint32_t apic_id, const struct raw *other)
+{
+    static struct capabilities theirs, common;
+    struct raw_difference words[DIFFERENCES_A_CPU];
+    size_t found = raw_differences(&raw, other, words, DIFFERENCES_A_CPU);
+
+    (void)context;
+    cpus_probed++;
+    difference_total += found;
+    for (size_t i = 0; i < found && i < DIFFERENCES_A_CPU && difference_count < DIFFERENCES; i++) {
+        differences[difference_count].apic_id = apic_id;
+        differences[difference_count].word = words[i];
+        difference_count++;
+    }
+    capabilities_derive(other, &theirs);
+    capabilities_weakest(&capabilities, &theirs, &common);
+    capabilities = common;
+}
+
+void findings_test(const struct boot_parameters *parameters)
+{
+    boot_parameters_apply_mask(parameters, &capabilities);
+    for (unsigned id = 0; id < BACKEND_COUNT; id++) {
+        result_count += selftest_run(&capabilities, id, results + result_count,
+                                     STRATEGY_COUNT - result_count);
+        if (result_count)
+            break;
+    }
+    for (size_t i = 0; i < result_count; i++)
+        request.selftest[results[i].strategy] = results[i].verdict;
+}
+
+enum outcome findings_select(const struct boot_parameters *parameters)
+{
+    memcpy(request.axis, parameters->axis, sizeof request.axis);
+    select_strategies(&capabilities, &request, strategies_implemented(), &selection);
+    selection_mark_forced(&selection, &capabilities);
+    return selection.outcome;
+}
+
+static void put_console(void *context, const char *bytes, size_t length)
+{
+    (void)context;
+    console_write(bytes, length);
+}
+
+static void standing_notes(const struct boot_information *information,
+                           const struct boot_parameters *parameters)
+{
+    if (selection.backend != BACKEND_NONE)
+        findings_note("DMA: UNPROTECTED. No IOMMU is programmed: a device that the guest controls "
+                      "can reach the hypervisor's memory.");
+    if (information->memory_is_estimate)
+        findings_note("The boot loader gave no memory map, only the sizes of lower and upper memory.");
+    if (parameters->repeated)
+        findings_note("A boot parameter was given more than once: the last one counts.");
+}
+
+void findings_report(const struct boot_information *information,
+                     const struct boot_parameters *parameters, bool verdict_only)
+{
+    struct report_sink sink = { put_console, NULL };
+    struct report_environment environment = {
+        .version = SEXTANT_VERSION,
+        .loader = information->loader_name,
+        .command_line = information->command_line,
+        .memory_bytes = memory_map_total(&information->memory, MEMORY_USABLE),
+        .reserved_bytes = hidden_length(),
+        .cpus = cpu_count,
+        .cpus_probed = cpus_probed,
+        .differences = differences,
+        .difference_count = difference_count,
+        .difference_total = difference_total,
+        .selftests = results,
+        .selftest_count = result_count,
+        .notes = notes,
+    };
+    struct report_input input = {
+        .raw = &raw,
+        .capabilities = &capabilities,
+        .selection = &selection,
+        .request = &request,
+        .parameters = parameters,
+        .environment = &environment,
+    };
+
+    standing_notes(information, parameters);
+    environment.note_count = note_count;
+    if (verdict_only)
+        report_write_verdict(&input, &sink);
+    else
+        report_write(&input, &sink);
+}
+
+void findings_bind(void)
+{
+    strategies_bind_backend(selection.backend);
+    for (unsigned axis = 0; axis < AXIS_COUNT; axis++)
+        strategies_bind(selection.axis[axis].chosen);
+}

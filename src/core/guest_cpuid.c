@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/guest_cpuid.h"
+
+#include <string.h>
+
+#include "core/backend.h"
+#include "core/statistics.h"
+#include "strategies/operations.h"
+#include "x86/cpuid.h"
+#include "x86/registers.h"
+
+#define LEAF_FEATURES               0x00000001
+#define   FEATURES_ECX_VMX          (1u << 5)
+#define   FEATURES_ECX_SMX          (1u << 6)
+#define   FEATURES_ECX_OSXSAVE      (1u << 27)
+#define   FEATURES_ECX_HYPERVISOR   (1u << 31)
+#define LEAF_EXTENDED_FEATURES      0x00000007
+#define   EXTENDED_ECX_OSPKE        (1u << 4)
+#define LEAF_AMD_FEATURES           0x80000001
+#define   AMD_ECX_SVM               (1u << 2)
+#define   AMD_ECX_SKINIT            (1u << 12)
+#define LEAF_SVM                    0x8000000a
+
+#define LEAF_SEXTANT                0x40000000
+#define LEAF_INTERFACE              0x40000001
+#define LEAF_STATISTICS             0x40000002
+#define LEAF_BINDING                0x40000003
+#define LEAF_SNAPSHOT               0x40000004
+#define LEAF_SNAPSHOT_STATISTICS    0x40000005
+#define LEAF_SEXTANT_LAST           LEAF_SNAPSHOT_STATISTICS
+#define LEAF_HYPERVISOR_RANGE_LAST  0x400000ff
+#define INTERFACE_VERSION           1
+#define AXES                        5
+
+static void leaf_statistics(uint32_t selector, uint32_t words[4], bool snapshot)
+{
+    uint32_t index = selector >> 16, counter = selector & 0xffff;
+    uint64_t count;
+
+    if (index >= cpu_count || counter >= COUNTER_COUNT)
+        return;
+    count = snapshot ? cpus[index]->snapshot[counter] : cpus[index]->counters[counter];
+    words[0] = (uint32_t)count;
+    words[1] = (uint32_t)(count >> 32);
+}
+
+static void leaf_binding(uint32_t axis, uint32_t words[4])
+{
+    const char *name[AXES] = {
+        binding.startup->name, binding.apic->name, binding.x2apic->name, binding.step->name,
+        binding.nmi->name,
+    };
+
+    if (axis < AXES)
+        strncpy((char *)&words[1], name[axis], 12);
+}
+
+/* A snapshot stops every CPU for a moment, so programs of the guest may not ask for one. */
+static void leaf_snapshot(struct cpu *cpu, uint32_t words[4])
+{
+    struct segment_state ss;
+
+    backend->segment_read(cpu, GUEST_SS, &ss);
+    if ((ss.attributes >> 5 & 3) == 0)
+        words[0] = statistics_snapshot();
+}
+
+static void hypervisor_leaf(struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t words[4])
+{
+    memset(words, 0, 4 * sizeof words[0]);
+    switch (leaf) {
+    case LEAF_SEXTANT:
+        words[0] = LEAF_SEXTANT_LAST;
+        memcpy(&words[1], "SextantHyper", 12);
+        return;
+    case LEAF_INTERFACE:
+        words[0] = INTERFACE_VERSION;
+        words[1] = cpu_count;
+        words[2] = COUNTER_COUNT;
+        words[3] = AXES;
+        return;
+    case LEAF_STATISTICS:
+    case LEAF_SNAPSHOT_STATISTICS:
+        leaf_statistics(subleaf, words, leaf == LEAF_SNAPSHOT_STATISTICS);
+        return;
+    case LEAF_BINDING:
+        leaf_binding(subleaf, words);
+        return;
+    case LEAF_SNAPSHOT:
+        leaf_snapshot(cpu, words);
+        return;
+    }
+}
+
+static uint32_t with_bit(uint32_t word, uint32_t bit, bool set)
+{
+    return set ? word | bit : word & ~bit;
+}
+
+/* The bits that mirror CR4 would show the host's. */
+static void filter(struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t words[4])
+{
+    uint64_t cr4 = backend->register_read(cpu, GUEST_CR4);
+
+    switch (leaf) {
+    case LEAF_FEATURES:
+        words[2] &= ~(FEATURES_ECX_VMX | FEATURES_ECX_SMX);
+        words[2] |= FEATURES_ECX_HYPERVISOR;
+        words[2] = with_bit(words[2], FEATURES_ECX_OSXSAVE, cr4 & CR4_OSXSAVE);
+        break;
+    case LEAF_EXTENDED_FEATURES:
+        if (subleaf == 0)
+            words[2] = with_bit(words[2], EXTENDED_ECX_OSPKE, cr4 & CR4_PKE);
+        break;
+    case LEAF_AMD_FEATURES:
+        words[2] &= ~(AMD_ECX_SVM | AMD_ECX_SKINIT);
+        break;
+    case LEAF_SVM:
+        memset(words, 0, 4 * sizeof words[0]);
+        break;
+    }
+    binding.x2apic->cpuid(cpu, leaf, words);
+}
+
+void guest_cpuid(struct cpu *cpu)
+{
+    struct general_registers *registers = cpu->registers;
+    uint32_t leaf = (uint32_t)registers->rax, subleaf = (uint32_t)registers->rcx;
+    uint32_t words[4];
+
+    if (leaf >= LEAF_SEXTANT && leaf <= LEAF_HYPERVISOR_RANGE_LAST) {
+        hypervisor_leaf(cpu, leaf, subleaf, words);
+    } else {
+        struct cpuid_result result = cpuid(leaf, subleaf);
+
+        words[0] = result.eax;
+        words[1] = result.ebx;
+        words[2] = result.ecx;
+        words[3] = result.edx;
+        filter(cpu, leaf, subleaf, words);
+    }
+    registers->rax = words[0];
+    registers->rbx = words[1];
+    registers->rcx = words[2];
+    registers->rdx = words[3];
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/guest_io.h"
+
+#include "core/ending.h"
+#include "core/machine.h"
+#include "lib/console.h"
+#include "x86/io.h"
+
+#define PORT_KEYBOARD_COMMAND       0x64
+#define   KEYBOARD_PULSE_MASK       0xf1    /* pulse output lines: command F0h-FFh with bit 0 clear ... */
+#define   KEYBOARD_PULSE_RESET      0xf0    /* ... pulls the reset line */
+#define PORT_SYSTEM_CONTROL_A       0x92
+#define   SYSTEM_CONTROL_FAST_RESET 0x01
+#define PORT_RESET_CONTROL          0xcf9
+#define   RESET_CONTROL_RESET_CPU   0x04
+
+void guest_io_each_port(void (*each)(void *context, uint16_t port), void *context)
+{
+    const struct acpi_register *control[] = { &machine.power.pm1a_control,
+                                              &machine.power.pm1b_control };
+
+    each(context, PORT_KEYBOARD_COMMAND);
+    each(context, PORT_SYSTEM_CONTROL_A);
+    each(context, PORT_RESET_CONTROL);
+    for (unsigned i = 0; i < 2; i++) {
+        if (control[i]->address && control[i]->space == ACPI_SPACE_IO
+            && control[i]->address < 0xffff) {
+            each(context, (uint16_t)control[i]->address);
+            each(context, (uint16_t)control[i]->address + 1);
+        }
+    }
+}
+
+static uint32_t port_in(uint16_t port, unsigned size)
+{
+    return size == 1 ? in8(port) : size == 2 ? in16(port) : in32(port);
+}
+
+static void port_out(uint16_t port, unsigned size, uint32_t value)
+{
+    if (size == 1)
+        out8(port, (uint8_t)value);
+    else if (size == 2)
+        out16(port, (uint16_t)value);
+    else
+        out32(port, value);
+}
+
+static bool is_register(const struct acpi_register *which, uint16_t port)
+{
+    return which->address && which->space == ACPI_SPACE_IO && which->address == port;
+}
+
+static bool resets(uint16_t port, uint32_t value)
+{
+    switch (port) {
+    case PORT_KEYBOARD_COMMAND:
+        return (value & KEYBOARD_PULSE_MASK) == KEYBOARD_PULSE_RESET;
+    case PORT_SYSTEM_CONTROL_A:
+        return value & SYSTEM_CONTROL_FAST_RESET;
+    case PORT_RESET_CONTROL:
+        return value & RESET_CONTROL_RESET_CPU;
+    default:
+        return false;
+    }
+}
+
+/* SLP_EN with the type of soft-off ends the machine. Suspend to RAM would wake without the
+ * hypervisor: it is refused, visibly. A byte write to the high half of the register is the same. */
+static bool sleep_refused_or_ended(uint16_t port, unsigned size, uint32_t value)
+{
+    bool a = is_register(&machine.power.pm1a_control, port);
+    bool high = size == 1 && (is_register(&machine.power.pm1a_control, port - 1)
+                              || is_register(&machine.power.pm1b_control, port - 1));
+    const struct acpi_power *power = &machine.power;
+    uint32_t type;
+
+    if (!a && !high && !is_register(&power->pm1b_control, port))
+        return false;
+    value <<= high ? 8 : 0;
+    if (!(value & ACPI_PM1_SLP_EN))
+        return false;
+    type = (value & ACPI_PM1_SLP_TYP_MASK) >> ACPI_PM1_SLP_TYP_SHIFT;
+    if (power->s3.present && type == power->s3.a && !(power->s5.present && type == power->s5.a)) {
+        console_reclaim();
+        console_print("Sextant: the guest asked for suspend to RAM (S3), which would wake without "
+                      "the hypervisor: ignored\n");
+        return true;
+    }
+    ending_prepare("the guest turned the machine off (ACPI sleep)");
+    return false;
+}
+
+uint32_t guest_io(struct cpu *cpu, uint16_t port, unsigned size, bool in, uint32_t value)
+{
+    (void)cpu;
+    if (in)
+        return port_in(port, size);
+    if (resets(port, value))
+        ending_prepare("the guest reset the machine");
+    else if (sleep_refused_or_ended(port, size, value))
+        return 0;
+    port_out(port, size, value);
+    return 0;
+}

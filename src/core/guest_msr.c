@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/guest_msr.h"
+
+#include <stddef.h>
+
+#include "apic/registers.h"
+#include "core/advance.h"
+#include "core/backend.h"
+#include "core/machine.h"
+#include "strategies/operations.h"
+#include "x86/cpuid.h"
+#include "x86/msr.h"
+#include "x86/registers.h"
+
+/* A rule returns false for #GP. */
+typedef bool read_rule(struct cpu *cpu, uint32_t index, uint64_t *value);
+typedef bool write_rule(struct cpu *cpu, uint32_t index, uint64_t value);
+
+static bool refuse_read(struct cpu *cpu, uint32_t index, uint64_t *value)
+{
+    (void)cpu;
+    (void)index;
+    (void)value;
+    return false;
+}
+
+static bool refuse_write(struct cpu *cpu, uint32_t index, uint64_t value)
+{
+    (void)cpu;
+    (void)index;
+    (void)value;
+    return false;
+}
+
+static bool ignore_write(struct cpu *cpu, uint32_t index, uint64_t value)
+{
+    (void)cpu;
+    (void)index;
+    (void)value;
+    return true;
+}
+
+/* QEMU's SVM reads 0 here without an intercept. */
+static bool read_tsc(struct cpu *cpu, uint32_t index, uint64_t *value)
+{
+    (void)cpu;
+    (void)index;
+    *value = tsc_read();
+    return true;
+}
+
+static bool read_efer(struct cpu *cpu, uint32_t index, uint64_t *value)
+{
+    (void)index;
+    *value = backend->register_read(cpu, GUEST_EFER);
+    return true;
+}
+
+/* The bits that this processor would accept, from its features; SVME is not among them. */
+static uint64_t efer_writable(void)
+{
+    struct cpuid_result extended = cpuid(0x80000001, 0);
+    uint64_t bits = EFER_SCE | EFER_LME | EFER_LMA;
+
+    bits |= extended.edx & 1u << 20 ? EFER_NXE : 0;
+    bits |= extended.edx & 1u << 25 ? EFER_FFXSR : 0;
+    bits |= extended.ecx & 1u << 17 ? EFER_TCE : 0;
+    return bits;
+}
+
+/* LMA is read-only and ignored (SDM Vol 4, IA32_EFER); LME cannot change while paging is on. LMSLE
+ * is tried on the hardware, which knows whether it has it. */
+static bool write_efer(struct cpu *cpu, uint32_t index, uint64_t value)
+{
+    uint64_t old = backend->register_read(cpu, GUEST_EFER);
+    uint64_t legal = efer_writable() | EFER_LMSLE;
+
+    (void)index;
+    if (value & ~legal)
+        return false;
+    if ((value ^ old) & EFER_LME && backend->register_read(cpu, GUEST_CR0) & CR0_PG)
+        return false;
+    if (value & EFER_LMSLE & ~old) {
+        uint64_t host = msr_read(MSR_EFER);
+
+        if (!msr_write_safe(MSR_EFER, host | EFER_LMSLE))
+            return false;
+        msr_write(MSR_EFER, host);
+    }
+    backend->register_write(cpu, GUEST_EFER, (value & ~EFER_LMA) | (old & EFER_LMA));
+    return true;
+}
+
+static bool read_debug_control(struct cpu *cpu, uint32_t index, uint64_t *value)
+{
+    (void)cpu;
+    return msr_read_safe(index, value);
+}
+
+/* Remembered because a step has to take BTF away for one instruction. */
+static bool write_debug_control(struct cpu *cpu, uint32_t index, uint64_t value)
+{
+    if (!msr_write_safe(index, value))
+        return false;
+    cpu->guest_debug_control = value;
+    return true;
+}
+
+static bool read_apic_base(struct cpu *cpu, uint32_t index, uint64_t *value)
+{
+    return binding.x2apic->msr_read(cpu, index, value);
+}
+
+static bool write_apic_base(struct cpu *cpu, uint32_t index, uint64_t value)
+{
+    return binding.x2apic->msr_write(cpu, index, value);
+}
+
+struct rule {
+    uint32_t first, last;
+    read_rule *read;            /* NULL: passed through */
+    write_rule *write;
+};
+
+/* Reasons: SVM and its control stay the host's; SMM's placement and the microcode loader take
+ * physical addresses that nested paging does not translate. A guest that updates microcode is told
+ * that it went well: kernels go on either way, and the revision shows that nothing changed. */
+static const struct rule rules[] = {
+    { MSR_IA32_TSC, MSR_IA32_TSC, read_tsc, NULL },
+    { MSR_IA32_APIC_BASE, MSR_IA32_APIC_BASE, read_apic_base, write_apic_base },
+    { MSR_IA32_BIOS_UPDT_TRIG, MSR_IA32_BIOS_UPDT_TRIG, NULL, ignore_write },
+    { MSR_IA32_DEBUGCTL, MSR_IA32_DEBUGCTL, read_debug_control, write_debug_control },
+    { MSR_X2APIC_FIRST, MSR_X2APIC_LAST, read_apic_base, write_apic_base },
+    { MSR_EFER, MSR_EFER, read_efer, write_efer },
+    { MSR_PATCH_LOADER, MSR_PATCH_LOADER, NULL, ignore_write },
+    { MSR_SMM_BASE, MSR_SMM_MASK, NULL, refuse_write },
+    { MSR_VM_CR, MSR_VM_CR, refuse_read, refuse_write },
+    { MSR_SMM_CTL, MSR_SVM_LOCK_KEY, refuse_read, refuse_write },
+};
+
+#define RULES (sizeof rules / sizeof rules[0])
+
+void guest_msr_each(void (*each)(void *context, uint32_t index, bool read, bool write),
+                    void *context)
+{
+    for (unsigned i = 0; i < RULES; i++) {
+        for (uint32_t index = rules[i].first; index <= rules[i].last; index++)
+            each(context, index, rules[i].read, rules[i].write);
+    }
+}
+
+static const struct rule *rule_for(uint32_t index)
+{
+    for (unsigned i = 0; i < RULES; i++) {
+        if (index - rules[i].first <= rules[i].last - rules[i].first)
+            return &rules[i];
+    }
+    return NULL;
+}
+
+/* MSRs outside the ranges of the permission maps always exit and have no rule: they are tried. */
+static bool read_msr(struct cpu *cpu, uint32_t index, uint64_t *value)
+{
+    const struct rule *rule = rule_for(index);
+
+    return rule && rule->read ? rule->read(cpu, index, value) : msr_read_safe(index, value);
+}
+
+static bool write_msr(struct cpu *cpu, uint32_t index, uint64_t value)
+{
+    const struct rule *rule = rule_for(index);
+
+    return rule && rule->write ? rule->write(cpu, index, value) : msr_write_safe(index, value);
+}
+
+void guest_msr_access(struct cpu *cpu, bool write)
+{
+    struct general_registers *registers = cpu->registers;
+    uint32_t index = (uint32_t)registers->rcx;
+    enum instruction instruction = write ? INSTRUCTION_WRMSR : INSTRUCTION_RDMSR;
+    uint64_t value = 0;
+
+    /* Where the length has to come from the bytes, they are judged before anything is done. */
+    if (!backend->next_rip(cpu) && !guest_is_at(cpu, instruction))
+        return;
+    if (write) {
+        value = (registers->rdx & 0xffffffff) << 32 | (registers->rax & 0xffffffff);
+        if (!write_msr(cpu, index, value)) {
+            event_raise_gp(cpu);
+            return;
+        }
+    } else {
+        if (!read_msr(cpu, index, &value)) {
+            event_raise_gp(cpu);
+            return;
+        }
+        registers->rax = value & 0xffffffff;
+        registers->rdx = value >> 32;
+    }
+    guest_advance_over(cpu, instruction);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* MSRs that the guest does not reach directly (one table, guest_msr.c); all others are passed
+ * through, and the processor answers for those that do not exist. */
+#ifndef SEXTANT_CORE_GUEST_MSR_H
+#define SEXTANT_CORE_GUEST_MSR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cpu;
+
+/* Calls each() for every MSR that has to exit, with the accesses that have to. */
+void guest_msr_each(void (*each)(void *context, uint32_t index, bool read, bool write),
+                    void *context);
+
+/* Carries out the RDMSR or WRMSR that exited: the registers and RIP, or the fault. Exit context. */
+void guest_msr_access(struct cpu *cpu, bool write);
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/hidden.h"
+
+#include <string.h>
+
+#include "boot/layout.h"
+#include "core/cpu.h"
+#include "core/physical.h"
+#include "lib/format.h"
+#include "lib/panic.h"
+
+extern char image_start[], image_end[];
+
+#define FIXED_RESERVE   0x80000         /* tables and records whose size does not depend on the machine */
+#define GIB             (UINT64_C(1) << 30)
+
+static uint64_t region_start, region_length, region_next;
+static uint64_t direct_map_end = 4 * GIB;
+
+static uint64_t round_up(uint64_t value, uint64_t alignment)
+{
+    return (value + alignment - 1) & ~(alignment - 1);
+}
+
+static uint64_t region_size(uint32_t cpu_total, uint64_t physical_end)
+{
+    /* Two sets of page directories at most, the host's and the guest's, one page for each GiB;
+     * a little more than a record of 128 bytes a CPU; the blocks of the CPUs. */
+    uint64_t tables = 2 * 4096 * (round_up(physical_end, GIB) / GIB);
+    uint64_t image = round_up((uint64_t)(image_end - image_start), 4096);
+    uint64_t blocks = (uint64_t)cpu_total * (CPU_BLOCK_SIZE + 128) + CPU_BLOCK_SIZE;
+
+    return round_up(image + tables + blocks + FIXED_RESERVE, HIDDEN_ALIGNMENT);
+}
+
+bool hidden_choose(const struct boot_information *information, uint32_t cpu_total,
+                   uint64_t physical_end, char *error, size_t error_size)
+{
+    struct memory_span avoid[BOOT_MODULES + 1];
+    struct memory_request request = {
+        .size = region_size(cpu_total, physical_end),
+        .alignment = HIDDEN_ALIGNMENT,
+        .minimum = 16 << 20,
+        .maximum = 4 * GIB,
+        .direction = MEMORY_TOP_DOWN,
+        .avoid = avoid,
+    };
+
+    avoid[0].start = LOAD_ADDRESS;
+    avoid[0].length = (uint64_t)(image_end - (char *)IMAGE_VIRTUAL) - LOAD_ADDRESS;
+    request.avoid_count = 1 + boot_information_module_spans(information, avoid + 1, BOOT_MODULES);
+
+    if (!memory_map_find_free(&information->memory, &request, &region_start)) {
+        format_text(error, error_size,
+                    "Sextant needs %lu KiB of contiguous memory between 16 MiB and 4 GiB for itself; "
+                    "the largest free block there has %lu KiB. What you can do: give the machine "
+                    "more memory or load smaller modules.",
+                    (unsigned long)(request.size >> 10),
+                    (unsigned long)(memory_map_largest_free(&information->memory, &request) >> 10));
+        return false;
+    }
+    region_length = request.size;
+    region_next = region_start + round_up((uint64_t)(image_end - image_start), 4096);
+    memset(physical_pointer(region_start, region_length), 0, region_length);
+    if (physical_end > direct_map_end)
+        direct_map_end = physical_end;
+    return true;
+}
+
+void *hidden_allocate(size_t size, size_t alignment)
+{
+    uint64_t start = round_up(region_next, alignment);
+
+    if (start + size > region_start + region_length)
+        panic("the hypervisor's own memory is too small: %lu bytes are missing",
+              (unsigned long)(start + size - region_start - region_length));
+    region_next = start + size;
+    return (void *)(DIRECT_MAP + start);
+}
+
+uint64_t physical_of(const void *direct)
+{
+    return (uint64_t)direct - DIRECT_MAP;
+}
+
+/* Until paging_build() has run, the direct map ends at 4 GiB, where everything that the boot path
+ * reads before lies. */
+void *physical_pointer(uint64_t physical, uint64_t length)
+{
+    if (physical > direct_map_end || length > direct_map_end - physical)
+        return NULL;
+    return (void *)(DIRECT_MAP + physical);
+}
+
+uint64_t hidden_start(void)
+{
+    return region_start;
+}
+
+uint64_t hidden_length(void)
+{
+    return region_length;
+}
+
+uint64_t hidden_used(void)
+{
+    return region_next - region_start;
+}
+
+bool hidden_contains(uint64_t physical)
+{
+    return physical - region_start < region_length;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The hypervisor's own memory: one region below 4 GiB that no guest mapping reaches. It holds the
+ * image and everything that is allocated while booting; nothing is ever freed. */
+#ifndef SEXTANT_CORE_HIDDEN_H
+#define SEXTANT_CORE_HIDDEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "boot/boot_information.h"
+
+#define HIDDEN_ALIGNMENT 0x200000       /* whole 2 MiB pages, so that one table hides it */
+
+/* Chooses and clears the region: room for the image, `cpu_total` CPUs and the paging structures of
+ * `physical_end` bytes of address space. False: a sentence in error[]. Boot CPU, once. */
+bool hidden_choose(const struct boot_information *information, uint32_t cpu_total,
+                   uint64_t physical_end, char *error, size_t error_size);
+
+/* Zeroed memory from the region, by its direct-map address; alignment is a power of two. The
+ * region's size is computed so that this cannot fail for what the boot path needs; if it does the
+ * hypervisor panics. Boot CPU, before the guest starts. */
+void *hidden_allocate(size_t size, size_t alignment);
+
+/* Physical address of something in the direct map. */
+uint64_t physical_of(const void *direct);
+
+/* Physical start and length of the region, and how much of it is in use. */
+uint64_t hidden_start(void);
+uint64_t hidden_length(void);
+uint64_t hidden_used(void);
+
+/* True when the page at a physical address belongs to the region. Any CPU. */
+bool hidden_contains(uint64_t physical);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/kick.h"
+
+#include "apic/local.h"
+#include "core/backend.h"
+#include "core/cpu.h"
+#include "strategies/operations.h"
+
+#define ICR_NMI_ASSERT (APIC_ICR_ASSERT | 4u << APIC_ICR_DELIVERY_MODE_SHIFT)
+
+void idle_wait(const _Atomic uint32_t *wakeup);
+
+static bool enabled;
+
+void kick_enable(void)
+{
+    enabled = true;
+}
+
+static void send(struct cpu *self, struct cpu *target)
+{
+    if (atomic_exchange(&target->kicked, 1))
+        return;
+    if (!local_apic_send(target->apic_id, ICR_NMI_ASSERT))
+        atomic_store(&target->kicked, 0);
+    if (binding.apic)
+        binding.apic->icr_disturbed(self);
+}
+
+void kick(struct cpu *target)
+{
+    struct cpu *self = this_cpu();
+
+    if (target != self)
+        send(self, target);
+}
+
+void kick_self(struct cpu *self)
+{
+    send(self, self);
+}
+
+/* A kick sets `kicked` before it sends its NMI, so the number of NMIs that find it clear is the
+ * number that the guest's own sources sent. */
+void kick_nmi_arrived(void)
+{
+    struct cpu *cpu;
+
+    if (!enabled)
+        return;
+    cpu = this_cpu();
+    if (atomic_exchange(&cpu->kicked, 0))
+        cpu->counters[COUNTER_NMI_HOST]++;
+    else
+        cpu->nmi.pending = true;
+    atomic_store(&cpu->wakeup, 1);
+}
+
+void kick_wait(struct cpu *cpu, bool (*ready)(struct cpu *cpu))
+{
+    for (;;) {
+        atomic_store(&cpu->wakeup, 0);
+        if (ready(cpu))
+            return;
+        if (cpu->enabled)
+            backend->host_nmi_allow();
+        idle_wait(&cpu->wakeup);
+        if (cpu->enabled)
+            backend->host_nmi_hold();
+    }
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Facts about this machine that the probe and the tables of the firmware gave: written while
+ * booting, read-only (.sealed) before the first guest entry. Nothing asks the hardware again. */
+#ifndef SEXTANT_CORE_MACHINE_H
+#define SEXTANT_CORE_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/acpi.h"
+
+struct machine {
+    bool pages_1g;
+    bool no_execute;
+    bool next_rip;              /* SVM saves the next instruction's address (NRIPS) */
+    bool flush_by_asid;
+    bool x2apic;                /* the processor has it, whether or not the guest sees it */
+    uint8_t physical_address_bits;
+    uint32_t cpuid_signature;   /* leaf 1 EAX */
+    uint64_t physical_end;      /* first address above RAM and below it every firmware range */
+    bool power_known;
+    struct acpi_power power;
+    bool statistics;            /* boot parameter `stats` */
+};
+
+extern struct machine machine;
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A rendezvous has a number. A CPU attends by storing the number of the one it has seen; the caller
+ * waits for all, acts, and publishes the number as released. */
+#include "core/rendezvous.h"
+
+#include <stdatomic.h>
+
+#include "core/backend.h"
+#include "core/cpu.h"
+#include "core/kick.h"
+#include "lib/console.h"
+#include "lib/spinlock.h"
+#include "x86/registers.h"
+
+#define PATIENCE    200000000u      /* PAUSEs before a CPU counts as lost */
+
+static struct spinlock lock = SPINLOCK_INIT;
+static _Atomic uint32_t called, released;
+static atomic_bool final;           /* the rendezvous that nobody leaves */
+
+bool rendezvous_wanted(const struct cpu *cpu)
+{
+    return atomic_load(&called) != atomic_load(&cpu->rendezvous_seen);
+}
+
+static bool go_on(struct cpu *cpu)
+{
+    return atomic_load(&released) == atomic_load(&cpu->rendezvous_seen);
+}
+
+void rendezvous_attend(struct cpu *cpu)
+{
+    cpu->counters[COUNTER_RENDEZVOUS]++;
+    atomic_store(&cpu->rendezvous_seen, atomic_load(&called));
+    while (!go_on(cpu)) {
+        /* A released rendezvous may be followed by the next before this CPU looks. */
+        if (rendezvous_wanted(cpu))
+            atomic_store(&cpu->rendezvous_seen, atomic_load(&called));
+        while (atomic_load(&final))
+            __asm__ volatile("cli; hlt");
+        pause();
+    }
+}
+
+static bool attended(struct cpu *cpu, uint32_t number)
+{
+    for (unsigned i = 0; i < PATIENCE; i++) {
+        if (atomic_load(&cpu->rendezvous_seen) == number)
+            return true;
+        pause();
+    }
+    return false;
+}
+
+/* Takes the lock; a CPU that waits for it answers the holder's rendezvous meanwhile. */
+static void take_turn(struct cpu *self)
+{
+    while (!spinlock_try(&lock)) {
+        if (rendezvous_wanted(self))
+            rendezvous_attend(self);
+        pause();
+    }
+}
+
+static bool gather(struct cpu *self, bool name_lost)
+{
+    uint32_t number = atomic_fetch_add(&called, 1) + 1;
+    bool all = true;
+
+    atomic_store(&self->rendezvous_seen, number);
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        if (cpus[i] != self && cpus[i]->enabled)
+            kick(cpus[i]);
+    }
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        if (cpus[i] == self || !cpus[i]->enabled || attended(cpus[i], number))
+            continue;
+        all = false;
+        if (name_lost)
+            console_print("Sextant: CPU %u did not come to the rendezvous\n", (unsigned)i);
+    }
+    return all;
+}
+
+void rendezvous_stop_others(void)
+{
+    struct cpu *self = this_cpu();
+
+    take_turn(self);
+    gather(self, true);
+    atomic_store(&final, true);
+}
+
+bool rendezvous_run(void (*action)(void *context), void *context)
+{
+    struct cpu *self = this_cpu();
+    bool all;
+
+    take_turn(self);
+    all = gather(self, false);
+    action(context);
+    atomic_store(&released, atomic_load(&called));
+    spinlock_release(&lock);
+    return all;
+}

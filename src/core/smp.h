@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The host's own start-up of the application processors (SDM Vol 3: Multiple-Processor Management >
+ * MP Initialization Protocol Algorithm for MP Systems). */
+#ifndef SEXTANT_CORE_SMP_H
+#define SEXTANT_CORE_SMP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "boot/boot_information.h"
+#include "core/acpi.h"
+#include "probe/raw.h"
+
+/* How many CPUs the MADT lists as enabled; 1 when there is no MADT. */
+uint32_t smp_count(const struct acpi_madt *madt);
+
+/* Allocates the table and blocks of all CPUs; index 0 is the CPU that calls. Boot CPU, once. */
+void smp_allocate(const struct acpi_madt *madt, uint32_t total, uint32_t boot_apic_id);
+
+/* Starts every application processor, one after the other; each repeats the probe. For each that
+ * came, probed(context, cpu's APIC ID, its answers) is called. CPUs that do not come are taken out of
+ * the table; returns how many those are. False in *possible, and nobody started, when there is no
+ * page below 640 KiB to start them from. */
+uint32_t smp_start(const struct boot_information *information, bool *possible,
+                   void (*probed)(void *context, uint32_t apic_id, const struct raw *raw),
+                   void *context);
+
+/* Lets all application processors turn virtualization on and wait for their SIPI; returns when all
+ * do. After the strategies are bound. */
+void smp_release(void);
+
+#endif

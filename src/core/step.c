@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/step.h"
+
+#include "core/backend.h"
+#include "core/cpu.h"
+#include "core/hidden_access.h"
+#include "core/kick.h"
+#include "probe/selftest.h"
+#include "strategies/operations.h"
+
+bool step_active(const struct cpu *cpu)
+{
+    return cpu->step.owners != 0;
+}
+
+/* Was it the delivery of an event that touched the page (a stack there), there is no instruction to
+ * step: the event is delivered again, with an NMI of the host's own already waiting, which exits
+ * before the first instruction of the guest's handler. */
+void step_begin(struct cpu *cpu, uint32_t owner, bool loads_rflags)
+{
+    if (!step_active(cpu)) {
+        cpu->step.loads_rflags = loads_rflags;
+        cpu->step.delivery = cpu->interrupted.valid;
+        if (cpu->step.delivery)
+            kick_self(cpu);
+        else
+            binding.step->begin(cpu);
+    }
+    cpu->step.owners |= owner;
+}
+
+void step_nmi_exit(struct cpu *cpu)
+{
+    if (step_active(cpu) && cpu->step.delivery)
+        step_finish(cpu);
+}
+
+void step_finish(struct cpu *cpu)
+{
+    uint32_t owners = cpu->step.owners;
+
+    cpu->counters[COUNTER_STEP]++;
+    cpu->step.owners = 0;
+    if (!cpu->step.delivery)
+        binding.step->finish(cpu);
+    if (owners & STEP_OWNER_HIDDEN)
+        hidden_step_finished(cpu);
+    if (owners & STEP_OWNER_IRET)
+        binding.nmi->step_ended(cpu);
+    if (owners & STEP_OWNER_APIC)
+        binding.apic->step_finished(cpu);
+    if (owners & STEP_OWNER_SELFTEST)
+        selftest_step_ended(cpu, true);
+}
+
+void step_cancel(struct cpu *cpu)
+{
+    uint32_t owners = cpu->step.owners;
+
+    if (!owners)
+        return;
+    cpu->counters[COUNTER_STEP_CANCELLED]++;
+    cpu->step.owners = 0;
+    if (!cpu->step.delivery)
+        binding.step->cancel(cpu);
+    if (owners & STEP_OWNER_HIDDEN)
+        hidden_step_cancelled(cpu);
+    if (owners & STEP_OWNER_IRET)
+        binding.nmi->step_ended(cpu);
+    if (owners & STEP_OWNER_APIC)
+        binding.apic->step_cancelled(cpu);
+    if (owners & STEP_OWNER_SELFTEST)
+        selftest_step_ended(cpu, false);
+}

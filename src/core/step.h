@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The one single step that a CPU can have under way, and who waits for it. Several owners may join
+ * the same step: an instruction may touch the APIC page and hidden memory at once. All functions:
+ * on the CPU they name, exit context. */
+#ifndef SEXTANT_CORE_STEP_H
+#define SEXTANT_CORE_STEP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cpu;
+
+/* Steps the instruction that caused this exit on behalf of `owner` (STEP_OWNER_…). `loads_rflags`:
+ * the instruction is an IRET, whose RFLAGS come from the stack. Joins a step that is under way. */
+void step_begin(struct cpu *cpu, uint32_t owner, bool loads_rflags);
+
+/* True while a step is under way. */
+bool step_active(const struct cpu *cpu);
+
+/* The guest exited for an NMI: that ends the step of an event's delivery. */
+void step_nmi_exit(struct cpu *cpu);
+
+/* The stepped instruction completed. Restores the guest, then tells every owner. */
+void step_finish(struct cpu *cpu);
+
+/* The stepped instruction will not complete now. Restores the guest, then tells every owner. */
+void step_cancel(struct cpu *cpu);
+
+#endif

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "probe/selftest.h"
+
+#include <string.h>
+
+#include "apic/local.h"
+#include "core/backend.h"
+#include "core/hidden.h"
+#include "core/step.h"
+#include "core/vcpu.h"
+#include "strategies/bind.h"
+#include "strategies/operations.h"
+#include "x86/registers.h"
+
+#define CODE            0x400           /* after the interrupt vectors */
+#define STACK_TOP       0x1000
+#define SCRATCH         0xe00           /* where REP STOS writes */
+#define REAL_CODE       0x09b
+#define REAL_DATA       0x093
+#define TEST_PRIORITY   0x10
+
+extern const char selftest_guest_start[], selftest_guest_end[], selftest_nop[], selftest_nop_end[];
+extern const char selftest_rep[], selftest_fault[], selftest_fault_landing[], selftest_apic[];
+extern const char selftest_nmi[], selftest_handler_nmi[], selftest_handler_divide[];
+
+static uint16_t *page;                  /* the micro-guest's memory, at its address 0 */
+static bool running;
+static bool stepped;                    /* the step that was asked for ended */
+static const char *ended_by;            /* NULL: the hypercall */
+
+static uint16_t address_of(const char *label)
+{
+    return (uint16_t)(CODE + (label - selftest_guest_start));
+}
+
+bool selftest_ends(struct cpu *cpu, const char *unexpected)
+{
+    if (!running)
+        return false;
+    ended_by = unexpected;
+    cpu->leave_guest = true;
+    return true;
+}
+
+void selftest_step_ended(struct cpu *cpu, bool finished)
+{
+    stepped = finished;
+    if (finished)
+        cpu->leave_guest = true;
+}
+
+static void reset(struct cpu *cpu, const char *label)
+{
+    struct segment_state zero = { .attributes = REAL_DATA, .limit = 0xffff };
+    struct segment_state code = { .attributes = REAL_CODE, .limit = 0xffff };
+    struct segment_state apic = { .attributes = REAL_DATA, .limit = 0xfff,
+                                  .base = cpu->apic.base };
+    struct initial_state state;
+
+    initial_state_for_sipi(0, 0, CR0_ET, &state);
+    state.cs = code;
+    state.ds = apic;
+    state.es = state.ss = zero;
+    state.rip = address_of(label);
+    state.rsp = STACK_TOP;
+    vcpu_load_state(cpu, &state);
+    stepped = false;
+    ended_by = NULL;
+}
+
+static void run(struct cpu *cpu)
+{
+    running = true;
+    backend->run(cpu);
+    running = false;
+}
+
+/* A plain instruction, one iteration of a REP, a fault inside the step: the three ways in which a
+ * step can end. */
+static const char *test_step(struct cpu *cpu)
+{
+    reset(cpu, selftest_nop);
+    step_begin(cpu, STEP_OWNER_SELFTEST, false);
+    run(cpu);
+    if (!stepped)
+        return ended_by ? ended_by : "the step over a NOP did not come";
+    if (backend->register_read(cpu, GUEST_RIP) != address_of(selftest_nop_end))
+        return "the step over a NOP ended elsewhere";
+
+    reset(cpu, selftest_rep);
+    cpu->registers->rcx = 3;
+    cpu->registers->rdi = SCRATCH;
+    step_begin(cpu, STEP_OWNER_SELFTEST, false);
+    run(cpu);
+    if (!stepped || cpu->registers->rcx != 2)
+        return "a step did not end after one iteration of REP STOS";
+
+    reset(cpu, selftest_fault);
+    step_begin(cpu, STEP_OWNER_SELFTEST, false);
+    run(cpu);
+    if (stepped || cpu->registers->rdi != 1 || ended_by)
+        return "a fault inside a step did not reach its handler";
+    /* IP, CS, FLAGS: what the handler's IRET took. */
+    if (page[STACK_TOP / 2 - 1] & RFLAGS_TF)
+        return "a fault inside a step showed the guest a trap flag that it had not set";
+    return NULL;
+}
+
+static const char *test_apic_page(struct cpu *cpu)
+{
+    uint64_t writes = cpu->counters[COUNTER_APIC_WRITE];
+    uint32_t before = local_apic_read(APIC_TPR);
+    uint32_t seen;
+
+    reset(cpu, selftest_apic);
+    cpu->registers->rax = before ^ TEST_PRIORITY;
+    cpu->registers->rdx = before;
+    run(cpu);
+    seen = (uint32_t)cpu->registers->rbx;
+    if (ended_by)
+        return ended_by;
+    if (cpu->counters[COUNTER_APIC_WRITE] != writes + 2)
+        return "a write to the APIC page was not seen";
+    if (seen != (before ^ TEST_PRIORITY) || local_apic_read(APIC_TPR) != before)
+        return "a write to the APIC page did not reach the register";
+    return NULL;
+}
+
+/* Two, since the second can only come when the end of the first was seen. */
+static const char *test_nmi(struct cpu *cpu)
+{
+    for (unsigned count = 1; count <= 2; count++) {
+        uint64_t handled = count == 1 ? 0 : cpu->registers->rbp;
+
+        reset(cpu, selftest_nmi);
+        cpu->registers->rbp = handled;
+        cpu->nmi.pending = true;
+        run(cpu);
+        if (ended_by)
+            return ended_by;
+        if (cpu->registers->rbp != count)
+            return "an injected NMI did not reach its handler";
+    }
+    return NULL;
+}
+
+static const struct {
+    enum strategy_id id;
+    const char *(*test)(struct cpu *cpu);   /* what went wrong; NULL: nothing */
+} tests[] = {
+    { STRATEGY_STEP_DBSTEP, test_step },
+    { STRATEGY_APIC_PAGE, test_apic_page },
+    { STRATEGY_NMI_IRET, test_nmi },
+};
+
+static void bind_for_tests(struct strategy_set set, const struct capabilities *capabilities,
+                           enum backend_id id)
+{
+    /* Last first, so that the best of each axis stays bound. */
+    for (unsigned strategy = STRATEGY_COUNT; strategy-- > 0;) {
+        if (strategy_is_bindable(capabilities, set, id, strategy))
+            strategies_bind(strategy);
+    }
+}
+
+static bool prepare(struct cpu *cpu)
+{
+    static char error[128];
+
+    page = hidden_allocate(4096, 4096);
+    page[VECTOR_DE * 2] = address_of(selftest_handler_divide);
+    page[VECTOR_NMI * 2] = address_of(selftest_handler_nmi);
+    memcpy((char *)page + CODE, selftest_guest_start,
+           (size_t)(selftest_guest_end - selftest_guest_start));
+    if (!backend->prepare(error, sizeof error))
+        return false;
+    backend->enable(cpu);
+    vcpu_prepare(cpu);
+    backend->page_map(cpu, 0, physical_of(page), PAGE_READ_WRITE);
+    return true;
+}
+
+size_t selftest_run(struct capabilities *capabilities, enum backend_id id,
+                    struct selftest_result *results, size_t room)
+{
+    struct strategy_set set = strategies_implemented();
+    struct cpu *cpu = this_cpu();
+    struct general_registers registers = { 0 };
+    size_t count = 0;
+
+    if (!strategy_is_bindable(capabilities, set, id, STRATEGY_STEP_DBSTEP))
+        return 0;
+    strategies_bind_backend(id);
+    bind_for_tests(set, capabilities, id);
+    cpu->registers = &registers;
+    if (!prepare(cpu))
+        return 0;
+    for (size_t i = 0; i < sizeof tests / sizeof tests[0] && count < room; i++) {
+        struct selftest_result *result = &results[count];
+        uint64_t exits = cpu->counters[COUNTER_EXITS], start = tsc_read();
+
+        if (!strategy_is_bindable(capabilities, set, id, tests[i].id))
+            continue;
+        strategies_bind(tests[i].id);
+        result->strategy = tests[i].id;
+        result->detail = tests[i].test(cpu);
+        result->verdict = result->detail ? SELFTEST_FAILED : SELFTEST_PASSED;
+        result->ticks = tsc_read() - start;
+        result->exits = (uint32_t)(cpu->counters[COUNTER_EXITS] - exits);
+        selection_mark_selftest(capabilities, id, tests[i].id, result->verdict);
+        count++;
+    }
+    backend->page_restore(cpu, 0);
+    memset(cpu->counters, 0, sizeof cpu->counters);
+    cpu->history_next = 0;
+    return count;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Advertised is not verified: each candidate is tried in a micro-guest of a few instructions that
+ * ends in a hypercall, so that a mechanism that does nothing is noticed instead of hanging. */
+#ifndef SEXTANT_PROBE_SELFTEST_H
+#define SEXTANT_PROBE_SELFTEST_H
+
+#include <stddef.h>
+
+#include "probe/report.h"
+
+struct cpu;
+
+/* Tests every strategy that the image carries and the processor could run under `id`: marks the
+ * capability table and writes one result a strategy. Returns how many were written; 0 when this
+ * backend cannot run here. Boot CPU, host context, before the guest is loaded: the micro-guest runs
+ * in the hypervisor's own memory. */
+size_t selftest_run(struct capabilities *capabilities, enum backend_id id,
+                    struct selftest_result *results, size_t room);
+
+/* For exit handlers: true, and the micro-guest will be left, when a self-test is running on this
+ * CPU. Its hypercall ends it as planned; `unexpected` names anything else that ended it. */
+bool selftest_ends(struct cpu *cpu, const char *unexpected);
+
+/* For core/step.c: the step that a self-test asked for finished or was cancelled. */
+void selftest_step_ended(struct cpu *cpu, bool finished);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The micro-guest of the self-tests: real mode, one page at address 0 with its interrupt vectors
+ * (NMI and #DE) and stack; DS is based at the local APIC's page. Each entry ends in VMMCALL or
+ * VMCALL (selftest_hypercall); the handlers count in BP and DI. */
+        .section .rodata
+        .global selftest_guest_start, selftest_guest_end
+        .global selftest_nop, selftest_nop_end, selftest_rep, selftest_fault, selftest_fault_landing
+        .global selftest_apic, selftest_nmi, selftest_handler_nmi, selftest_handler_divide
+        .global selftest_hypercall
+        .code16
+        .balign 16
+selftest_guest_start:
+/* An instruction to step. */
+selftest_nop:
+        nop
+selftest_nop_end:
+        jmp     selftest_hypercall
+/* REP: one iteration a step. CX = 3, ES:DI in the micro-guest's page. */
+selftest_rep:
+        rep stosb
+        jmp     selftest_hypercall
+/* An instruction that faults while it is stepped: CX = 0. */
+selftest_fault:
+        div     %cx
+selftest_fault_landing:
+        jmp     selftest_hypercall
+/* A write to the APIC page: TPR; and back. */
+selftest_apic:
+        movl    %eax, 0x80
+        movl    0x80, %ebx
+        movl    %edx, 0x80
+        jmp     selftest_hypercall
+/* An NMI is delivered here; its handler returns. */
+selftest_nmi:
+        nop
+        nop
+        nop
+        jmp     selftest_hypercall
+
+selftest_handler_nmi:
+        incw    %bp
+        iretw
+selftest_handler_divide:
+        incw    %di
+        movw    $1, %cx
+        iretw
+
+selftest_hypercall:
+        vmmcall
+        jmp     selftest_hypercall
+selftest_guest_end:

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* startup=icr: INIT, SIPI and NMI messages are seen as writes to the interrupt command register and
+ * emulated: the hardware never sends them for the guest. (QEMU resets the host's CPU on an INIT
+ * whatever the intercepts say, and a SIPI that meets a CPU in host context is lost everywhere.) */
+#include "apic/icr.h"
+#include "apic/local.h"
+#include "apic/startup.h"
+#include "core/cpu.h"
+#include "core/kick.h"
+#include "strategies/operations.h"
+
+static bool post(struct cpu *target, const struct icr_command *command)
+{
+    switch (command->class) {
+    case ICR_INIT:
+        return startup_post_init(&target->mailbox);
+    case ICR_STARTUP:
+        return startup_post_sipi(&target->mailbox, command->vector);
+    case ICR_NMI:
+        return startup_post_nmi(&target->mailbox);
+    default:
+        return false;
+    }
+}
+
+static enum counter counter_of(enum icr_class class)
+{
+    switch (class) {
+    case ICR_FORWARD:
+        return COUNTER_ICR_FORWARDED;
+    case ICR_INIT:
+        return COUNTER_ICR_INIT;
+    case ICR_STARTUP:
+        return COUNTER_ICR_STARTUP;
+    case ICR_NMI:
+        return COUNTER_ICR_NMI;
+    default:
+        return COUNTER_ICR_DROPPED;
+    }
+}
+
+static bool icr_write(struct cpu *cpu, uint32_t low, uint32_t high)
+{
+    struct icr_command command = icr_decode(low, high);
+
+    cpu->counters[counter_of(command.class)]++;
+    if (command.class == ICR_FORWARD) {
+        local_apic_write(APIC_ICR_LOW, low);
+        return true;
+    }
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        struct cpu *target = cpus[i];
+
+        if (destination_matches(&command, &target->apic.identity, target == cpu)
+            && post(target, &command))
+            kick(target);
+    }
+    return false;
+}
+
+const struct startup_operations startup_icr_operations = {
+    .name = "icr",
+    .icr_write = icr_write,
+};

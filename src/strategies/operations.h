@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a strategy of each axis does: one const table per strategy, `name` first, in the strategy's
+ * own folder. Bound once after the selection (strategies/bind.c), then sealed read-only. All
+ * operations run on the CPU they name, in exit context, host NMIs held. */
+#ifndef SEXTANT_STRATEGIES_OPERATIONS_H
+#define SEXTANT_STRATEGIES_OPERATIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cpu;
+
+/* `step`: exactly one guest instruction. Only core/step.c calls these. */
+struct step_operations {
+    const char *name;
+    /* Prepares the guest so that it exits after one instruction, and on every exception, with no
+     * interrupt in between. */
+    void (*begin)(struct cpu *cpu);
+    /* The instruction completed: puts back what begin() changed, but for what the instruction
+     * itself changed. A trap that the guest's own debugging caused is queued. */
+    void (*finish)(struct cpu *cpu);
+    /* The instruction did not complete (it faulted, or the CPU is reset): puts everything back. */
+    void (*cancel)(struct cpu *cpu);
+};
+
+/* `apic`: how accesses to the xAPIC page reach the policy of apic/policy.c. */
+struct apic_operations {
+    const char *name;
+    /* Starts (or, after the page has moved, starts again) to watch cpu->apic.base. */
+    void (*attach)(struct cpu *cpu);
+    /* A nested page fault on the page of cpu->apic.base. */
+    void (*fault)(struct cpu *cpu, uint64_t guest_physical, bool write);
+    /* The step that fault() began ended: completed or not. */
+    void (*step_finished)(struct cpu *cpu);
+    void (*step_cancelled)(struct cpu *cpu);
+    /* The hardware's ICR no longer shows what the guest wrote last. */
+    void (*icr_disturbed)(struct cpu *cpu);
+    /* It does again. */
+    void (*icr_restored)(struct cpu *cpu);
+};
+
+/* `startup`: how INIT and SIPI are seen. */
+struct startup_operations {
+    const char *name;
+    /* The guest wrote the low half of ICR while the high half held `high`. Returns true when the
+     * command went to the hardware. */
+    bool (*icr_write)(struct cpu *cpu, uint32_t low, uint32_t high);
+};
+
+/* `x2apic`: what the guest sees of x2APIC mode. */
+struct x2apic_operations {
+    const char *name;
+    /* Filters CPUID leaf `leaf` (in place: eax, ebx, ecx, edx). */
+    void (*cpuid)(struct cpu *cpu, uint32_t leaf, uint32_t words[4]);
+    /* The guest reads or writes an MSR of 800h-8FFh, or writes IA32_APIC_BASE. False: #GP. */
+    bool (*msr_read)(struct cpu *cpu, uint32_t index, uint64_t *value);
+    bool (*msr_write)(struct cpu *cpu, uint32_t index, uint64_t value);
+};
+
+/* `nmi`: the guest's own NMIs. */
+struct nmi_operations {
+    const char *name;
+    /* Before every entry while cpu->nmi.pending: delivers the NMI or sees to it that the CPU exits
+     * when it can. */
+    void (*deliver)(struct cpu *cpu);
+    /* The exit that deliver() asked for. */
+    void (*window)(struct cpu *cpu);
+    /* The instruction that window() stepped has ended. */
+    void (*step_ended)(struct cpu *cpu);
+    /* INIT: nothing is pending or blocked any more. */
+    void (*reset)(struct cpu *cpu);
+};
+
+struct binding {
+    const struct startup_operations *startup;
+    const struct apic_operations *apic;
+    const struct x2apic_operations *x2apic;
+    const struct step_operations *step;
+    const struct nmi_operations *nmi;
+};
+
+/* Written by strategies_bind(), read-only from then on. */
+extern struct binding binding;
+
+extern const struct step_operations dbstep_operations;
+extern const struct apic_operations apic_page_operations;
+extern const struct startup_operations startup_icr_operations;
+extern const struct x2apic_operations x2apic_hide_operations;
+extern const struct nmi_operations nmi_iret_operations;
+
+#endif

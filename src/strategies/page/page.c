@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* apic=page: the xAPIC page is read-only in the nested paging structures; an instruction that writes
+ * to it is stepped on a shadow page, and the register that faulted (and only that) is then
+ * replayed through the policy (apic/policy.c). The real APIC is never open for writing, so a wide,
+ * repeated or page-crossing store cannot reach a register behind the policy's back.
+ *
+ * Reads cost nothing while the hardware's ICR shows what the guest wrote last. After an INIT, SIPI
+ * or NMI that was emulated, or a message of the host's own, it does not: until the next forwarded
+ * command reads are stepped on the shadow page too. */
+#include "apic/policy.h"
+#include "apic/registers.h"
+#include "core/backend.h"
+#include "core/cpu.h"
+#include "core/hidden.h"
+#include "core/step.h"
+#include "strategies/operations.h"
+
+static void map_between_steps(struct cpu *cpu)
+{
+    backend->page_map(cpu, cpu->apic.base, cpu->apic.base,
+                      cpu->apic.reads_closed ? PAGE_NONE : PAGE_READ);
+}
+
+static void attach(struct cpu *cpu)
+{
+    map_between_steps(cpu);
+}
+
+static void fault(struct cpu *cpu, uint64_t guest_physical, bool write)
+{
+    struct apic_page_state *apic = &cpu->apic;
+    void *shadow = cpu_block_page(cpu, CPU_BLOCK_PAGE_APIC_SHADOW);
+
+    if (!(cpu->step.owners & STEP_OWNER_APIC)) {
+        apic_policy_snapshot(cpu, shadow);
+        apic->faulted_on_write = false;
+    }
+    if (write && !apic->faulted_on_write) {
+        apic->faulted_on_write = true;
+        apic->stepped_register = guest_physical & (APIC_PAGE_SIZE - 1);
+    }
+    backend->page_map(cpu, apic->base, physical_of(shadow),
+                      apic->faulted_on_write ? PAGE_READ_WRITE : PAGE_READ);
+    step_begin(cpu, STEP_OWNER_APIC, false);
+}
+
+static void step_finished(struct cpu *cpu)
+{
+    const char *shadow = cpu_block_page(cpu, CPU_BLOCK_PAGE_APIC_SHADOW);
+    uint32_t offset = cpu->apic.stepped_register & ~(APIC_REGISTER_STRIDE - 1);
+
+    map_between_steps(cpu);
+    if (cpu->apic.faulted_on_write)
+        apic_policy_write(cpu, offset, *(const uint32_t *)(shadow + offset));
+    else
+        cpu->counters[COUNTER_APIC_READ]++;
+}
+
+static void step_cancelled(struct cpu *cpu)
+{
+    map_between_steps(cpu);
+}
+
+static void icr_disturbed(struct cpu *cpu)
+{
+    if (cpu->apic.reads_closed)
+        return;
+    cpu->apic.reads_closed = true;
+    if (!(cpu->step.owners & STEP_OWNER_APIC))
+        map_between_steps(cpu);
+}
+
+static void icr_restored(struct cpu *cpu)
+{
+    if (!cpu->apic.reads_closed)
+        return;
+    cpu->apic.reads_closed = false;
+    map_between_steps(cpu);
+}
+
+const struct apic_operations apic_page_operations = {
+    .name = "page",
+    .attach = attach,
+    .fault = fault,
+    .step_finished = step_finished,
+    .step_cancelled = step_cancelled,
+    .icr_disturbed = icr_disturbed,
+    .icr_restored = icr_restored,
+};

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Event injection and events whose delivery an exit cut short (APM Vol 2: Secure Virtual Machine >
+ * Event Injection; Intercepts During IDT Interrupt Delivery). */
+#include "svm/svm.h"
+#include "x86/registers.h"
+
+/* QEMU's TCG reports type 3 (exception) for interrupts and NMIs that the hardware delivered; the
+ * vector tells them apart, since exceptions end at 31. */
+static uint8_t true_type(uint8_t type, uint8_t vector)
+{
+    if (type != EVENT_EXCEPTION)
+        return type;
+    if (vector == VECTOR_NMI)
+        return EVENT_NMI;
+    return vector >= 32 ? EVENT_EXTERNAL_INTERRUPT : type;
+}
+
+void svm_take_interrupted(struct cpu *cpu)
+{
+    uint64_t information = vmcb_of(cpu)->exit_interrupt_info;
+    struct event *event = &cpu->interrupted;
+
+    event->valid = information & EVENT_VALID;
+    if (!event->valid)
+        return;
+    event->vector = information & EVENT_VECTOR;
+    event->type = true_type((information & EVENT_TYPE) >> EVENT_TYPE_SHIFT, event->vector);
+    event->has_error = information & EVENT_ERROR_VALID;
+    event->error = (uint32_t)(information >> EVENT_ERROR_SHIFT);
+}
+
+void svm_inject(struct cpu *cpu)
+{
+    struct event *event = &cpu->event;
+
+    vmcb_of(cpu)->event_injection = EVENT_VALID | event->vector
+        | (uint64_t)event->type << EVENT_TYPE_SHIFT
+        | (event->has_error ? EVENT_ERROR_VALID : 0)
+        | (uint64_t)event->error << EVENT_ERROR_SHIFT;
+    event->valid = false;
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Exit dispatch (APM Vol 2: SVM Intercept Exit Codes). */
+#include "svm/svm.h"
+
+#include "core/advance.h"
+#include "core/ending.h"
+#include "core/guest_cpuid.h"
+#include "core/guest_exception.h"
+#include "core/guest_io.h"
+#include "core/guest_msr.h"
+#include "core/nested_fault.h"
+#include "core/step.h"
+#include "lib/panic.h"
+#include "probe/selftest.h"
+#include "strategies/operations.h"
+#include "x86/registers.h"
+
+static void exit_cpuid(struct cpu *cpu)
+{
+    cpu->counters[COUNTER_EXIT_CPUID]++;
+    if (!guest_advance_over(cpu, INSTRUCTION_CPUID))
+        return;
+    guest_cpuid(cpu);
+}
+
+static void exit_msr(struct cpu *cpu)
+{
+    bool write = vmcb_of(cpu)->exit_info1 & 1;
+
+    cpu->counters[COUNTER_EXIT_MSR]++;
+    guest_msr_access(cpu, write);
+}
+
+/* The processor says what follows an IN or OUT in EXITINFO2. String forms on these few ports are
+ * refused: no system resets the machine with OUTS. */
+static void exit_io(struct cpu *cpu)
+{
+    struct vmcb *vmcb = vmcb_of(cpu);
+    uint32_t information = (uint32_t)vmcb->exit_info1;
+    unsigned size = information >> 4 & 7;
+    uint64_t mask = size == 4 ? 0xffffffff : (UINT64_C(1) << 8 * size) - 1;
+    uint64_t rax = cpu->registers->rax;
+    uint32_t result;
+
+    cpu->counters[COUNTER_EXIT_IO]++;
+    if (information & IOIO_STRING) {
+        event_raise_gp(cpu);
+        return;
+    }
+    guest_advance_to(cpu, vmcb->exit_info2);
+    result = guest_io(cpu, (uint16_t)(information >> IOIO_PORT_SHIFT), size,
+                      information & IOIO_IN, (uint32_t)(rax & mask));
+    if (information & IOIO_IN)
+        cpu->registers->rax = size == 4 ? result : (rax & ~mask) | result;
+}
+
+static void exit_nested_page(struct cpu *cpu)
+{
+    struct vmcb *vmcb = vmcb_of(cpu);
+
+    cpu->counters[COUNTER_EXIT_NESTED_PAGE]++;
+    if (!guest_nested_fault(cpu, vmcb->exit_info2, vmcb->exit_info1 & NPF_WRITE)
+        && !svm_npt_fill(cpu, vmcb->exit_info2))
+        event_raise_gp(cpu);
+}
+
+/* The NMI is still pending: the host takes it as soon as it may. */
+static void exit_nmi(struct cpu *cpu)
+{
+    cpu->counters[COUNTER_EXIT_NMI]++;
+    backend->host_nmi_allow();
+    backend->host_nmi_hold();
+    step_nmi_exit(cpu);
+}
+
+static void exit_exception(struct cpu *cpu, uint8_t vector)
+{
+    struct vmcb *vmcb = vmcb_of(cpu);
+
+    if (vector == VECTOR_PF)
+        vmcb->cr2 = vmcb->exit_info2;
+    guest_exception(cpu, vector, (uint32_t)vmcb->exit_info1);
+}
+
+static void exit_iret(struct cpu *cpu)
+{
+    cpu->counters[COUNTER_EXIT_IRET]++;
+    binding.nmi->window(cpu);
+}
+
+static void exit_svm_instruction(struct cpu *cpu)
+{
+    cpu->counters[COUNTER_EXIT_SVM]++;
+    if (!selftest_ends(cpu, NULL))
+        event_raise_ud(cpu);
+}
+
+/* INVD would drop the host's modified cache lines with the guest's. */
+static void exit_invd(struct cpu *cpu)
+{
+    cpu->counters[COUNTER_EXIT_OTHER]++;
+    if (guest_advance_over(cpu, INSTRUCTION_INVD))
+        __asm__ volatile("wbinvd" : : : "memory");
+}
+
+/* QEMU answers a guest's MOV to a control register with reserved bits like this instead of #GP.
+ * Anything else is a state that no guest can reach on its own. */
+static void exit_invalid(struct cpu *cpu)
+{
+    cpu->counters[COUNTER_EXIT_INVALID]++;
+    if (selftest_ends(cpu, "the processor refused the micro-guest's state"))
+        return;
+    if (!guest_is_at(cpu, INSTRUCTION_MOV_TO_CR))
+        panic("the processor refused the guest's state (VMEXIT_INVALID)");
+    event_raise_gp(cpu);
+}
+
+static void exit_other(struct cpu *cpu, uint64_t code)
+{
+    switch (code) {
+    case VMEXIT_SMI:
+    case VMEXIT_INTR:
+    case VMEXIT_VINTR:
+        cpu->counters[COUNTER_EXIT_OTHER]++;
+        return;
+    case VMEXIT_INIT:
+        cpu->counters[COUNTER_EXIT_INIT]++;
+        startup_post_init(&cpu->mailbox);
+        return;
+    case VMEXIT_SHUTDOWN:
+        cpu->counters[COUNTER_EXIT_SHUTDOWN]++;
+        if (selftest_ends(cpu, "the micro-guest shut down"))
+            return;
+        ending_reset("the guest shut down (triple fault); the machine is reset");
+    default:
+        panic("unexpected exit code %#lx", (unsigned long)code);
+    }
+}
+
+static void dispatch(struct cpu *cpu, uint64_t code)
+{
+    if (code - VMEXIT_EXCEPTION < 32) {
+        exit_exception(cpu, (uint8_t)(code - VMEXIT_EXCEPTION));
+        return;
+    }
+    if (code >= VMEXIT_VMRUN && code <= VMEXIT_SKINIT) {
+        exit_svm_instruction(cpu);
+        return;
+    }
+    switch (code) {
+    case VMEXIT_CPUID:
+        exit_cpuid(cpu);
+        return;
+    case VMEXIT_MSR:
+        exit_msr(cpu);
+        return;
+    case VMEXIT_IOIO:
+        exit_io(cpu);
+        return;
+    case VMEXIT_NPF:
+        exit_nested_page(cpu);
+        return;
+    case VMEXIT_NMI:
+        exit_nmi(cpu);
+        return;
+    case VMEXIT_IRET:
+        exit_iret(cpu);
+        return;
+    case VMEXIT_INVLPGA:
+        exit_svm_instruction(cpu);
+        return;
+    case VMEXIT_INVD:
+        exit_invd(cpu);
+        return;
+    default:
+        exit_other(cpu, code);
+    }
+}
+
+static void remember(struct cpu *cpu, const struct vmcb *vmcb)
+{
+    uint32_t slot = cpu->history_next++ % EXIT_HISTORY;
+
+    cpu->history[slot].reason = vmcb->exit_code;
+    cpu->history[slot].rip = vmcb->rip;
+    cpu->history[slot].info = vmcb->exit_info1;
+}
+
+bool svm_exit(struct general_registers *registers)
+{
+    struct cpu *cpu = this_cpu();
+    struct vmcb *vmcb = vmcb_of(cpu);
+    uint64_t code = vmcb->exit_code;
+
+    if ((uint32_t)code == VMEXIT_INVALID)
+        code = VMEXIT_INVALID;
+    cpu->registers = registers;
+    registers->rax = vmcb->rax;
+    vmcb->tlb_control = TLB_CONTROL_NOTHING;
+    vmcb->event_injection = 0;
+    cpu->counters[COUNTER_EXITS]++;
+    remember(cpu, vmcb);
+    svm_take_interrupted(cpu);
+
+    if (code == VMEXIT_INVALID)
+        exit_invalid(cpu);
+    else
+        dispatch(cpu, code);
+
+    if (!cpu->leave_guest)
+        svm_prepare_entry(cpu);
+    vmcb->rax = registers->rax;
+    return cpu->leave_guest;
+}

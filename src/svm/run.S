@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* void svm_run(struct general_registers *area, uint64_t vmcb_physical)
+ *
+ * The VMRUN loop (APM Vol 2: Secure Virtual Machine > VMRUN). RAX and RSP of the guest live in the
+ * VMCB; svm_exit() copies RAX. FS, GS, TR, LDTR and the SYSCALL MSRs stay the guest's while the host
+ * runs: it uses none of them. VMRUN restores the host's RSP, from which everything else is found.
+ *
+ * Stack: general_registers (16 words), vmcb_physical, area, the callee-saved registers. */
+        .section .text
+        .global svm_run
+svm_run:
+        pushq   %rbx
+        pushq   %rbp
+        pushq   %r12
+        pushq   %r13
+        pushq   %r14
+        pushq   %r15
+        pushq   %rdi
+        pushq   %rsi
+        subq    $128, %rsp
+        /* The caller's initial register values. */
+        movq    %rdi, %rsi
+        movq    %rsp, %rdi
+        movl    $16, %ecx
+        rep movsq
+
+enter:
+        movq    1 * 8(%rsp), %rcx
+        movq    2 * 8(%rsp), %rdx
+        movq    3 * 8(%rsp), %rbx
+        movq    5 * 8(%rsp), %rbp
+        movq    6 * 8(%rsp), %rsi
+        movq    7 * 8(%rsp), %rdi
+        movq    8 * 8(%rsp), %r8
+        movq    9 * 8(%rsp), %r9
+        movq    10 * 8(%rsp), %r10
+        movq    11 * 8(%rsp), %r11
+        movq    12 * 8(%rsp), %r12
+        movq    13 * 8(%rsp), %r13
+        movq    14 * 8(%rsp), %r14
+        movq    15 * 8(%rsp), %r15
+        movq    128(%rsp), %rax
+        vmrun   %rax
+        movq    %rcx, 1 * 8(%rsp)
+        movq    %rdx, 2 * 8(%rsp)
+        movq    %rbx, 3 * 8(%rsp)
+        movq    %rbp, 5 * 8(%rsp)
+        movq    %rsi, 6 * 8(%rsp)
+        movq    %rdi, 7 * 8(%rsp)
+        movq    %r8, 8 * 8(%rsp)
+        movq    %r9, 9 * 8(%rsp)
+        movq    %r10, 10 * 8(%rsp)
+        movq    %r11, 11 * 8(%rsp)
+        movq    %r12, 12 * 8(%rsp)
+        movq    %r13, 13 * 8(%rsp)
+        movq    %r14, 14 * 8(%rsp)
+        movq    %r15, 15 * 8(%rsp)
+        movq    %rsp, %rdi
+        cld
+        call    svm_exit
+        testb   %al, %al
+        jz      enter
+
+        /* The caller gets the guest's registers back. */
+        movq    136(%rsp), %rdi
+        movq    %rsp, %rsi
+        movl    $16, %ecx
+        rep movsq
+        addq    $144, %rsp
+        popq    %r15
+        popq    %r14
+        popq    %r13
+        popq    %r12
+        popq    %rbp
+        popq    %rbx
+        ret

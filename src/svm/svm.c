@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The SVM backend (APM Vol 2: Secure Virtual Machine > Enabling SVM). */
+#include "svm/svm.h"
+
+#include "core/hidden.h"
+#include "x86/msr.h"
+
+static bool prepare(char *error, size_t error_size)
+{
+    svm_bitmaps_prepare();
+    return svm_npt_prepare(error, error_size);
+}
+
+static void host_nmi_allow(void)
+{
+    __asm__ volatile("stgi; nop; nop" : : : "memory");
+}
+
+static void host_nmi_hold(void)
+{
+    __asm__ volatile("clgi" : : : "memory");
+}
+
+static void enable(struct cpu *cpu)
+{
+    msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SVME);
+    msr_write(MSR_VM_HSAVE_PA, physical_of(cpu_block_page(cpu, CPU_BLOCK_PAGE_HOST_SAVE)));
+    cpu->backend_page = cpu_block_page(cpu, CPU_BLOCK_PAGE_BACKEND);
+    cpu->backend_physical = physical_of(cpu->backend_page);
+    svm_vmcb_initialise(cpu);
+    svm_npt_initialise(cpu);
+    cpu->enabled = true;
+    host_nmi_hold();
+}
+
+static void run(struct cpu *cpu)
+{
+    struct general_registers *area = cpu->registers;
+
+    cpu->leave_guest = false;
+    svm_prepare_entry(cpu);
+    vmcb_of(cpu)->rax = area->rax;
+    svm_run(area, cpu->backend_physical);
+    cpu->registers = area;
+}
+
+const struct backend svm_backend = {
+    .name = "svm",
+    .prepare = prepare,
+    .enable = enable,
+    .run = run,
+    .host_nmi_allow = host_nmi_allow,
+    .host_nmi_hold = host_nmi_hold,
+    .register_read = svm_register_read,
+    .register_write = svm_register_write,
+    .segment_read = svm_segment_read,
+    .segment_write = svm_segment_write,
+    .reset_events = svm_reset_events,
+    .next_rip = svm_next_rip,
+    .interrupt_shadow_read = svm_interrupt_shadow_read,
+    .interrupt_shadow_write = svm_interrupt_shadow_write,
+    .exceptions_intercept = svm_exceptions_intercept,
+    .nmi_window_request = svm_nmi_window_request,
+    .page_map = svm_page_map,
+    .page_restore = svm_page_restore,
+};

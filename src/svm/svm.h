@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of the SVM backend share (APM Vol 2: Secure Virtual Machine). */
+#ifndef SEXTANT_SVM_SVM_H
+#define SEXTANT_SVM_SVM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/backend.h"
+#include "core/cpu.h"
+#include "x86/vmcb.h"
+
+/* The VMCB of a CPU. */
+static inline struct vmcb *vmcb_of(struct cpu *cpu)
+{
+    return cpu->backend_page;
+}
+
+/* run.S: enters the guest and calls svm_exit() after each exit, until that returns true. Host NMIs
+ * are held (GIF clear) on return. */
+void svm_run(struct general_registers *area, uint64_t vmcb_physical);
+
+/* exits.c: handles one exit and prepares the next entry; true to leave the guest. Called by run.S
+ * with the guest's registers on this CPU's stack. */
+bool svm_exit(struct general_registers *registers);
+
+/* entry.c: what has to be done before every entry: kicks, INIT and SIPI, NMIs, events. */
+void svm_prepare_entry(struct cpu *cpu);
+
+/* vmcb.c: VMCB fields behind the backend's names. */
+void svm_vmcb_initialise(struct cpu *cpu);
+uint64_t svm_register_read(struct cpu *cpu, enum guest_register which);
+void svm_register_write(struct cpu *cpu, enum guest_register which, uint64_t value);
+void svm_segment_read(struct cpu *cpu, enum guest_segment which, struct segment_state *out);
+void svm_segment_write(struct cpu *cpu, enum guest_segment which, const struct segment_state *in);
+uint64_t svm_next_rip(struct cpu *cpu);
+uint64_t svm_interrupt_shadow_read(struct cpu *cpu);
+void svm_interrupt_shadow_write(struct cpu *cpu, uint64_t shadow);
+void svm_exceptions_intercept(struct cpu *cpu, uint32_t vectors);
+void svm_nmi_window_request(struct cpu *cpu, bool wanted);
+void svm_reset_events(struct cpu *cpu);
+
+/* events.c: EVENTINJ and EXITINTINFO. */
+void svm_take_interrupted(struct cpu *cpu);
+void svm_inject(struct cpu *cpu);
+
+/* bitmaps.c: the permission maps that all CPUs share. */
+void svm_bitmaps_prepare(void);
+extern uint64_t svm_iopm_physical, svm_msrpm_physical;
+
+/* npt.c: nested paging. */
+bool svm_npt_prepare(char *error, size_t error_size);
+void svm_npt_initialise(struct cpu *cpu);
+void svm_page_map(struct cpu *cpu, uint64_t guest_physical, uint64_t host_physical,
+                  enum page_access access);
+void svm_page_restore(struct cpu *cpu, uint64_t guest_physical);
+/* Maps what lies at an address that no table covers yet; false when the address is impossible. */
+bool svm_npt_fill(struct cpu *cpu, uint64_t guest_physical);
+/* The whole TLB of this CPU's guest at the next entry. */
+void svm_flush(struct cpu *cpu);
+
+#endif

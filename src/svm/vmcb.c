@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The VMCB: its contents for a new virtual CPU, and its fields by the backend's names (APM Vol 2:
+ * VMCB Layout). No clean bits are used: every field is read anew at VMRUN. */
+#include <string.h>
+
+#include "core/machine.h"
+#include "svm/svm.h"
+#include "x86/msr.h"
+#include "x86/registers.h"
+
+/* #DB and #AC always exit: delivering them can loop for ever within the processor, out of the reach
+ * of interrupts (CVE-2015-5307, CVE-2015-8104). */
+#define ALWAYS_INTERCEPTED  (1u << VECTOR_DB | 1u << VECTOR_AC)
+
+#define GUEST_ASID          1
+#define PAT_AFTER_RESET     UINT64_C(0x0007040600070406)
+
+void svm_vmcb_initialise(struct cpu *cpu)
+{
+    struct vmcb *vmcb = vmcb_of(cpu);
+
+    memset(vmcb, 0, sizeof *vmcb);
+    vmcb->intercept_exceptions = ALWAYS_INTERCEPTED;
+    vmcb->intercept3 = INTERCEPT_NMI | INTERCEPT_INIT | INTERCEPT_CPUID | INTERCEPT_INVD
+                     | INTERCEPT_INVLPGA | INTERCEPT_IOIO_PROT | INTERCEPT_MSR_PROT
+                     | INTERCEPT_SHUTDOWN;
+    vmcb->intercept4 = INTERCEPT_VMRUN | INTERCEPT_VMMCALL | INTERCEPT_VMLOAD | INTERCEPT_VMSAVE
+                     | INTERCEPT_STGI | INTERCEPT_CLGI | INTERCEPT_SKINIT;
+    vmcb->iopm_base = svm_iopm_physical;
+    vmcb->msrpm_base = svm_msrpm_physical;
+    vmcb->asid = GUEST_ASID;
+    vmcb->tlb_control = TLB_CONTROL_FLUSH_ALL;
+    vmcb->nested_control = NESTED_CONTROL_NP_ENABLE;
+    vmcb->efer = EFER_SVME;
+    vmcb->guest_pat = PAT_AFTER_RESET;
+    vmcb->dr6 = DR6_INIT;
+    vmcb->dr7 = DR7_INIT;
+    vmcb->rflags = RFLAGS_FIXED;
+}
+
+static uint64_t *register_field(struct vmcb *vmcb, enum guest_register which)
+{
+    switch (which) {
+    case GUEST_RIP:
+        return &vmcb->rip;
+    case GUEST_RSP:
+        return &vmcb->rsp;
+    case GUEST_RFLAGS:
+        return &vmcb->rflags;
+    case GUEST_CR0:
+        return &vmcb->cr0;
+    case GUEST_CR2:
+        return &vmcb->cr2;
+    case GUEST_CR3:
+        return &vmcb->cr3;
+    case GUEST_CR4:
+        return &vmcb->cr4;
+    case GUEST_EFER:
+        return &vmcb->efer;
+    case GUEST_DR6:
+        return &vmcb->dr6;
+    case GUEST_DR7:
+        return &vmcb->dr7;
+    }
+    __builtin_unreachable();
+}
+
+/* VMRUN demands EFER.SVME; the guest's own EFER never has it. */
+uint64_t svm_register_read(struct cpu *cpu, enum guest_register which)
+{
+    uint64_t value = *register_field(vmcb_of(cpu), which);
+
+    return which == GUEST_EFER ? value & ~EFER_SVME : value;
+}
+
+void svm_register_write(struct cpu *cpu, enum guest_register which, uint64_t value)
+{
+    if (which == GUEST_EFER)
+        value |= EFER_SVME;
+    *register_field(vmcb_of(cpu), which) = value;
+    if (which == GUEST_CR0 || which == GUEST_CR3 || which == GUEST_CR4 || which == GUEST_EFER)
+        svm_flush(cpu);
+}
+
+static struct vmcb_segment *segment_field(struct vmcb *vmcb, enum guest_segment which)
+{
+    switch (which) {
+    case GUEST_ES:
+        return &vmcb->es;
+    case GUEST_CS:
+        return &vmcb->cs;
+    case GUEST_SS:
+        return &vmcb->ss;
+    case GUEST_DS:
+        return &vmcb->ds;
+    case GUEST_FS:
+        return &vmcb->fs;
+    case GUEST_GS:
+        return &vmcb->gs;
+    case GUEST_LDTR:
+        return &vmcb->ldtr;
+    case GUEST_TR:
+        return &vmcb->tr;
+    case GUEST_GDTR:
+        return &vmcb->gdtr;
+    case GUEST_IDTR:
+        return &vmcb->idtr;
+    }
+    __builtin_unreachable();
+}
+
+/* FS, GS, LDTR and TR are in the CPU, not in the VMCB, while the guest runs. */
+static bool lives_in_cpu(enum guest_segment which)
+{
+    return which == GUEST_FS || which == GUEST_GS || which == GUEST_LDTR || which == GUEST_TR;
+}
+
+void svm_segment_read(struct cpu *cpu, enum guest_segment which, struct segment_state *out)
+{
+    const struct vmcb_segment *field = segment_field(vmcb_of(cpu), which);
+
+    if (lives_in_cpu(which))
+        __asm__ volatile("vmsave %%rax" : : "a"(cpu->backend_physical) : "memory");
+    *out = (struct segment_state){
+        .selector = field->selector,
+        .attributes = field->attributes,
+        .limit = field->limit,
+        .base = field->base,
+    };
+}
+
+void svm_segment_write(struct cpu *cpu, enum guest_segment which, const struct segment_state *in)
+{
+    struct vmcb *vmcb = vmcb_of(cpu);
+
+    if (lives_in_cpu(which))
+        __asm__ volatile("vmsave %%rax" : : "a"(cpu->backend_physical) : "memory");
+    *segment_field(vmcb, which) = (struct vmcb_segment){
+        .selector = in->selector,
+        .attributes = in->attributes,
+        .limit = in->limit,
+        .base = in->base,
+    };
+    if (which == GUEST_SS)
+        vmcb->cpl = in->attributes >> 5 & 3;
+    if (lives_in_cpu(which))
+        __asm__ volatile("vmload %%rax" : : "a"(cpu->backend_physical) : "memory");
+}
+
+uint64_t svm_next_rip(struct cpu *cpu)
+{
+    return machine.next_rip ? vmcb_of(cpu)->next_rip : 0;
+}
+
+uint64_t svm_interrupt_shadow_read(struct cpu *cpu)
+{
+    return vmcb_of(cpu)->interrupt_shadow & INTERRUPT_SHADOW;
+}
+
+void svm_interrupt_shadow_write(struct cpu *cpu, uint64_t shadow)
+{
+    struct vmcb *vmcb = vmcb_of(cpu);
+
+    vmcb->interrupt_shadow = (vmcb->interrupt_shadow & ~INTERRUPT_SHADOW) | shadow;
+}
+
+void svm_exceptions_intercept(struct cpu *cpu, uint32_t vectors)
+{
+    vmcb_of(cpu)->intercept_exceptions = ALWAYS_INTERCEPTED | vectors;
+}
+
+void svm_nmi_window_request(struct cpu *cpu, bool wanted)
+{
+    struct vmcb *vmcb = vmcb_of(cpu);
+
+    if (wanted)
+        vmcb->intercept3 |= INTERCEPT_IRET;
+    else
+        vmcb->intercept3 &= ~INTERCEPT_IRET;
+}
+
+void svm_reset_events(struct cpu *cpu)
+{
+    struct vmcb *vmcb = vmcb_of(cpu);
+
+    vmcb->interrupt_shadow = 0;
+    vmcb->event_injection = 0;
+    vmcb->virtual_interrupt = 0;
+    cpu->event.valid = false;
+    cpu->interrupted.valid = false;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Model-specific registers: numbers and one-line accessors (SDM Vol 4: Model-Specific Registers;
+ * APM Vol 2: MSR Cross-Reference). */
+#ifndef SEXTANT_X86_MSR_H
+#define SEXTANT_X86_MSR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define MSR_IA32_TSC                0x00000010
+#define MSR_IA32_BIOS_UPDT_TRIG     0x00000079
+#define MSR_IA32_DEBUGCTL           0x000001d9
+#define   DEBUGCTL_BTF              (UINT64_C(1) << 1)
+#define MSR_IA32_PAT                0x00000277
+#define MSR_X2APIC_FIRST            0x00000800
+#define MSR_X2APIC_LAST             0x000008ff
+#define MSR_EFER                    0xc0000080
+#define   EFER_SCE                  (UINT64_C(1) << 0)
+#define   EFER_LME                  (UINT64_C(1) << 8)
+#define   EFER_LMA                  (UINT64_C(1) << 10)
+#define   EFER_NXE                  (UINT64_C(1) << 11)
+#define   EFER_SVME                 (UINT64_C(1) << 12)
+#define   EFER_LMSLE                (UINT64_C(1) << 13)
+#define   EFER_FFXSR                (UINT64_C(1) << 14)
+#define   EFER_TCE                  (UINT64_C(1) << 15)
+#define MSR_PATCH_LOADER            0xc0010020
+#define MSR_SMI_ON_IO_TRAP_FIRST    0xc0010050
+#define MSR_SMM_BASE                0xc0010111
+#define MSR_SMM_ADDR                0xc0010112
+#define MSR_SMM_MASK                0xc0010113
+#define MSR_VM_CR                   0xc0010114
+#define   VM_CR_LOCK                (UINT64_C(1) << 3)
+#define   VM_CR_SVMDIS              (UINT64_C(1) << 4)
+#define MSR_SVM_IGNNE               0xc0010115
+#define MSR_SMM_CTL                 0xc0010116
+#define MSR_VM_HSAVE_PA             0xc0010117
+#define MSR_SVM_LOCK_KEY            0xc0010118
+
+/* Reads an MSR that is known to exist. Host context, any CPU. */
+static inline uint64_t msr_read(uint32_t index)
+{
+    uint32_t low, high;
+    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(index));
+    return (uint64_t)high << 32 | low;
+}
+
+/* Writes an MSR that is known to exist with a value that is known to be legal. */
+static inline void msr_write(uint32_t index, uint64_t value)
+{
+    __asm__ volatile("wrmsr" : : "c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+                     : "memory");
+}
+
+/* Reads an MSR that may not exist: false, with *value untouched, when the processor raises #GP.
+ * Host context, any CPU. True does not prove that the MSR exists: QEMU's TCG answers 0. */
+bool msr_read_safe(uint32_t index, uint64_t *value);
+
+/* Writes an MSR; false when the processor raises #GP. Host context, any CPU. */
+bool msr_write_safe(uint32_t index, uint64_t value);
+
+#endif
