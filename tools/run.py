@@ -10,6 +10,7 @@ src/core/exit_codes.def, when it ended the run; 3 when the machine was reset; 12
 """
 
 import argparse
+import os
 import re
 import signal
 import sys
@@ -100,6 +101,10 @@ def main() -> int:
     except (HostError, guests.GuestError, qemu.EmulatorError) as error:
         say(str(error))
         return 1
+    except BrokenPipeError:
+        # Nobody reads on (head, less); the interpreter shall not complain either when it flushes what is left.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return outcome.STATUS_SIGNAL + signal.SIGPIPE
     except KeyboardInterrupt:
         return outcome.STATUS_SIGNAL + signal.SIGINT
 

@@ -5,6 +5,7 @@
 #include "apic/local.h"
 #include "core/cpu.h"
 #include "strategies/operations.h"
+#include "x86/msr.h"
 
 #define APIC_LAST_REGISTER  0x530       /* the last of the extended space */
 
@@ -51,11 +52,13 @@ void apic_policy_snapshot(struct cpu *cpu, void *page)
         *(uint32_t *)((char *)page + APIC_ICR_LOW) = cpu->apic.icr_low;
 }
 
+/* Senders read these words while they change, one after the other, as they would race with the
+ * hardware's own registers. */
 void apic_policy_refresh_identity(struct cpu *cpu)
 {
     struct apic_identity *identity = &cpu->apic.identity;
 
-    identity->enabled = true;
+    identity->enabled = msr_read(MSR_IA32_APIC_BASE) & APIC_BASE_EN;
     identity->x2apic = local_apic_is_x2apic();
     identity->id = cpu->apic_id;
     identity->ldr = local_apic_read(APIC_LDR);

@@ -91,8 +91,11 @@ static bool fixed_up(struct exception_frame *frame)
 
 void exception_dispatch(struct exception_frame *frame)
 {
-    if (frame->vector == VECTOR_NMI) {
-        kick_nmi_arrived();
+    if (frame->vector == VECTOR_NMI || frame->vector == VECTOR_SX) {
+        if (frame->vector == VECTOR_NMI)
+            kick_nmi_arrived();
+        else
+            kick_init_arrived();
         if (frame->rip >= (uint64_t)idle_window_start && frame->rip < (uint64_t)idle_window_end)
             frame->rip = (uint64_t)idle_window_end;
         return;

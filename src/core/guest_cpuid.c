@@ -20,6 +20,7 @@
 #define   AMD_ECX_SVM               (1u << 2)
 #define   AMD_ECX_SKINIT            (1u << 12)
 #define LEAF_SVM                    0x8000000a
+#define LEAF_MEMORY_ENCRYPTION      0x8000001f
 
 #define LEAF_SEXTANT                0x40000000
 #define LEAF_INTERFACE              0x40000001
@@ -116,6 +117,7 @@ static void filter(struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t wo
         words[2] &= ~(AMD_ECX_SVM | AMD_ECX_SKINIT);
         break;
     case LEAF_SVM:
+    case LEAF_MEMORY_ENCRYPTION:
         memset(words, 0, 4 * sizeof words[0]);
         break;
     }

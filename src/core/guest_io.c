@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/guest_io.h"
 
+#include <stdatomic.h>
+
 #include "core/ending.h"
 #include "core/machine.h"
 #include "lib/console.h"
@@ -66,13 +68,15 @@ static bool resets(uint16_t port, uint32_t value)
 }
 
 /* SLP_EN with the type of soft-off ends the machine. Suspend to RAM would wake without the
- * hypervisor: it is refused, visibly. A byte write to the high half of the register is the same. */
+ * hypervisor: it is refused, visibly. A byte write to the high half of the register is the same. The
+ * sentence is said once, so that a guest cannot flood the console. */
 static bool sleep_refused_or_ended(uint16_t port, unsigned size, uint32_t value)
 {
     bool a = is_register(&machine.power.pm1a_control, port);
     bool high = size == 1 && (is_register(&machine.power.pm1a_control, port - 1)
                               || is_register(&machine.power.pm1b_control, port - 1));
     const struct acpi_power *power = &machine.power;
+    static atomic_flag said = ATOMIC_FLAG_INIT;
     uint32_t type;
 
     if (!a && !high && !is_register(&power->pm1b_control, port))
@@ -82,6 +86,8 @@ static bool sleep_refused_or_ended(uint16_t port, unsigned size, uint32_t value)
         return false;
     type = (value & ACPI_PM1_SLP_TYP_MASK) >> ACPI_PM1_SLP_TYP_SHIFT;
     if (power->s3.present && type == power->s3.a && !(power->s5.present && type == power->s5.a)) {
+        if (atomic_flag_test_and_set(&said))
+            return true;
         console_reclaim();
         console_print("Sextant: the guest asked for suspend to RAM (S3), which would wake without "
                       "the hypervisor: ignored\n");

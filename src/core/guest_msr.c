@@ -122,9 +122,10 @@ struct rule {
     write_rule *write;
 };
 
-/* Reasons: SVM and its control stay the host's; SMM's placement and the microcode loader take
- * physical addresses that nested paging does not translate. A guest that updates microcode is told
- * that it went well: kernels go on either way, and the revision shows that nothing changed. */
+/* Reasons: SVM and its control stay the host's; SMM's placement, the microcode loader and the
+ * registers that route physical addresses (IORRs, top of memory, MMIO configuration) take addresses
+ * that nested paging does not translate. Where kernels write such a register as a matter of course
+ * the write is ignored, and reading back shows that nothing changed. */
 static const struct rule rules[] = {
     { MSR_IA32_TSC, MSR_IA32_TSC, read_tsc, NULL },
     { MSR_IA32_APIC_BASE, MSR_IA32_APIC_BASE, read_apic_base, write_apic_base },
@@ -132,7 +133,10 @@ static const struct rule rules[] = {
     { MSR_IA32_DEBUGCTL, MSR_IA32_DEBUGCTL, read_debug_control, write_debug_control },
     { MSR_X2APIC_FIRST, MSR_X2APIC_LAST, read_apic_base, write_apic_base },
     { MSR_EFER, MSR_EFER, read_efer, write_efer },
+    { MSR_SYSCFG, MSR_SYSCFG, NULL, ignore_write },
+    { MSR_IORR_FIRST, MSR_TOP_MEM2, NULL, ignore_write },
     { MSR_PATCH_LOADER, MSR_PATCH_LOADER, NULL, ignore_write },
+    { MSR_MMIO_CONFIG_BASE, MSR_MMIO_CONFIG_BASE, NULL, ignore_write },
     { MSR_SMM_BASE, MSR_SMM_MASK, NULL, refuse_write },
     { MSR_VM_CR, MSR_VM_CR, refuse_read, refuse_write },
     { MSR_SMM_CTL, MSR_SVM_LOCK_KEY, refuse_read, refuse_write },

@@ -56,6 +56,14 @@ void kick_nmi_arrived(void)
     atomic_store(&cpu->wakeup, 1);
 }
 
+void kick_init_arrived(void)
+{
+    struct cpu *cpu = this_cpu();
+
+    startup_post_init(&cpu->mailbox);
+    atomic_store(&cpu->wakeup, 1);
+}
+
 void kick_wait(struct cpu *cpu, bool (*ready)(struct cpu *cpu))
 {
     for (;;) {

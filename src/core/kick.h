@@ -22,6 +22,9 @@ void kick_self(struct cpu *self);
 /* An NMI arrived on this CPU in host context: a kick, or else the guest's. NMI handler only. */
 void kick_nmi_arrived(void);
 
+/* An INIT from outside was redirected to the host: the guest's. Exception handler only. */
+void kick_init_arrived(void);
+
 /* Sleeps until ready(cpu) holds; looks again after each NMI. On `cpu`, host NMIs held (or, before
  * virtualization is on, as they are). */
 void kick_wait(struct cpu *cpu, bool (*ready)(struct cpu *cpu));

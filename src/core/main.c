@@ -16,6 +16,7 @@
 #include "core/kick.h"
 #include "core/machine.h"
 #include "core/paging.h"
+#include "core/physical.h"
 #include "core/smp.h"
 #include "core/vcpu.h"
 #include "guest/loader.h"
@@ -26,6 +27,7 @@
 
 #define ERROR_SIZE 512
 
+extern char image_end[];
 void boot_main(uint32_t magic, uint32_t information_physical);
 _Noreturn void call_on_stack(void (*function)(void), void *stack_top);
 
@@ -106,9 +108,11 @@ static uint32_t own_apic_id(void)
 
 static void run_on_own_stack(void);
 
+/* What is left at the load address becomes the guest's: nothing of the host stays there. */
 static void claim_memory(void)
 {
     uint32_t total = smp_count(madt_found ? &madt : NULL);
+    uint64_t loaded = (uint64_t)image_end - IMAGE_VIRTUAL - LOAD_ADDRESS;
 
     machine.physical_end = memory_map_end_of(&information.memory, MEMORY_USABLE);
     if (machine.physical_end < UINT64_C(1) << 32)
@@ -116,6 +120,7 @@ static void claim_memory(void)
     if (!hidden_choose(&information, total, machine.physical_end, error, sizeof error))
         stop(EXIT_MEMORY, error);
     paging_move_image(machine.physical_end, machine.pages_1g, machine.no_execute);
+    memset(physical_pointer(LOAD_ADDRESS, loaded), 0, loaded);
     smp_allocate(madt_found ? &madt : NULL, total, own_apic_id());
 }
 

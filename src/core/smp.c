@@ -139,6 +139,8 @@ uint32_t smp_start(const struct boot_information *information, bool *possible,
         cpus[present]->index = present;
         present++;
     }
+    if (*possible)
+        memset(physical_pointer(page, 4096), 0, 4096);
     cpu_count = present;
     return total - present;
 }

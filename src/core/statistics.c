@@ -24,7 +24,7 @@ void statistics_print(void)
 {
     uint32_t columns = cpu_count < COLUMNS ? cpu_count : COLUMNS;
 
-    console_print("%-48s %12s", "statistics", "all CPUs");
+    console_print("%-54s %12s", "statistics", "all CPUs");
     for (uint32_t i = 0; i < columns; i++)
         console_print(" %8s%-2u", "CPU ", (unsigned)i);
     console_print("\n");
@@ -35,7 +35,7 @@ void statistics_print(void)
             total += cpus[i]->counters[counter];
         if (!total)
             continue;
-        console_print("%-48s %12lu", names[counter], (unsigned long)total);
+        console_print("%-54s %12lu", names[counter], (unsigned long)total);
         for (uint32_t i = 0; i < columns; i++)
             console_print(" %10lu", (unsigned long)cpus[i]->counters[counter]);
         console_print("\n");

@@ -138,7 +138,7 @@ static void begin_fact(struct report_output *output, const char *name)
 
 static void write_foreign_fact(struct report_output *output, const char *name, const char *value)
 {
-    if (value != NULL) {
+    if (value != NULL && value[0] != '\0') {
         begin_fact(output, name);
         report_put_foreign(output, value);
         report_print(output, "\n");

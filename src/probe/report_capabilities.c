@@ -12,6 +12,10 @@
 
 #include <string.h>
 
+/* Where the names of capabilities start. */
+#define STATE_COLUMN  44
+
+/* The titles of the sections. */
 static const char *const group_titles[CAPABILITY_GROUP_COUNT] = {
     [CAPABILITY_GROUP_COMMON] = "Processor",
     [CAPABILITY_GROUP_VMX]    = "VMX",
@@ -65,12 +69,23 @@ static void write_capability(const struct capabilities *capabilities, enum capab
 {
     const struct capability_row *row = capability_row(id);
     struct report_paragraph paragraph;
-    char text[128];
+    char place[128], head[192];
+    uint32_t msr;
+    unsigned bit;
 
-    format_text(text, sizeof(text), "  %-22s %-34s ", state_word(capabilities, id), row->name);
-    report_begin(&paragraph, output, 25, text);
-    capability_format_source(capabilities, id, text, sizeof(text));
-    report_add(&paragraph, text);
+    if (capability_msr(capabilities, id, &msr, &bit)) {
+        format_text(place, sizeof(place), "MSR 0x%x bit %u", (unsigned)msr, bit);
+    } else if (row->kind == CAPABILITY_KIND_CPUID) {
+        capability_format_source(capabilities, id, place, sizeof(place));
+    } else {
+        format_text(place, sizeof(place), "derived");
+    }
+    format_text(head, sizeof(head), "  %-13s %-27s ", state_word(capabilities, id), place);
+    report_begin(&paragraph, output, STATE_COLUMN, head);
+    report_add(&paragraph, row->name);
+    if (row->kind == CAPABILITY_KIND_DERIVED) {
+        report_add_format(&paragraph, ": %s", row->rule);
+    }
     if (must_be_1(capabilities, row)) {
         report_add(&paragraph, " (must be 1)");
     }
@@ -80,13 +95,83 @@ static void write_capability(const struct capabilities *capabilities, enum capab
     report_end(&paragraph);
 }
 
-static void write_present_group(const struct capabilities *capabilities,
-                                enum capability_group group, struct report_output *output)
+/* Controls that the table has no name for, yet may be 1 here. */
+static uint64_t unnamed_controls(const struct capabilities *capabilities, unsigned word)
 {
+    uint64_t unnamed = capabilities->vmx[word].may_be_1 & ~capabilities->vmx[word].must_be_1;
+
     for (unsigned id = CAPABILITY_NONE + 1; id < CAPABILITY_COUNT; id++) {
-        if (capability_row((enum capability_id)id)->group == group) {
-            write_capability(capabilities, (enum capability_id)id, output);
+        const struct capability_row *row = capability_row((enum capability_id)id);
+
+        if (row->kind == CAPABILITY_KIND_CONTROL && row->source == word) {
+            unnamed &= ~(UINT64_C(1) << row->bit);
         }
+    }
+    return unnamed;
+}
+
+/* The line above the bits of a control word: what it is, and its two halves. */
+static void write_control_word(const struct capabilities *capabilities, unsigned word,
+                               struct report_output *output)
+{
+    const struct vmx_controls *controls = &capabilities->vmx[word];
+    const struct vmx_control_word_row *row = vmx_control_word_row((enum vmx_control_word)word);
+    uint64_t unnamed = unnamed_controls(capabilities, word);
+    struct report_paragraph paragraph;
+
+    report_begin(&paragraph, output, 4, "  ");
+    report_add_format(&paragraph, "%s (0x%x), %s: ",
+                      raw_msr_name(controls->msr != 0 ? controls->msr : row->msr),
+                      (unsigned)(controls->msr != 0 ? controls->msr : row->msr), row->title);
+    if (controls->msr == 0) {
+        report_add(&paragraph, "not there");
+    } else {
+        report_add_format(&paragraph, "allowed-0 0x%0*lx, allowed-1 0x%0*lx",
+                          row->wide ? 16 : 8, (unsigned long)controls->must_be_1,
+                          row->wide ? 16 : 8, (unsigned long)controls->may_be_1);
+    }
+    for (unsigned bit = 0; unnamed != 0 && bit < 64; bit++) {
+        if ((unnamed >> bit & 1) != 0) {
+            report_add_format(&paragraph, ", unnamed control %u may be 1", bit);
+        }
+    }
+    report_end(&paragraph);
+}
+
+/* The line above the bits of any other MSR. */
+static void write_msr(const struct raw *raw, uint32_t msr, struct report_output *output)
+{
+    uint64_t value;
+
+    report_print(output, "  %s (0x%x)", raw_msr_name(msr), (unsigned)msr);
+    if (raw_msr_value(raw, msr, &value)) {
+        report_print(output, ": 0x%lx\n", (unsigned long)value);
+    } else {
+        report_print(output, ": not there\n");
+    }
+}
+
+static void write_present_group(const struct report_input *input, enum capability_group group,
+                                struct report_output *output)
+{
+    uint32_t last = 0;
+
+    for (unsigned id = CAPABILITY_NONE + 1; id < CAPABILITY_COUNT; id++) {
+        const struct capability_row *row = capability_row((enum capability_id)id);
+        uint32_t msr = 0;
+        unsigned bit;
+
+        if (row->group != group) {
+            continue;
+        }
+        capability_msr(input->capabilities, (enum capability_id)id, &msr, &bit);
+        if (msr != 0 && msr != last && row->kind == CAPABILITY_KIND_CONTROL) {
+            write_control_word(input->capabilities, row->source, output);
+        } else if (msr != 0 && msr != last) {
+            write_msr(input->raw, msr, output);
+        }
+        last = msr;
+        write_capability(input->capabilities, (enum capability_id)id, output);
     }
 }
 
@@ -128,7 +213,7 @@ static void write_absent_group(enum capability_group group, struct report_output
             if (open) {
                 report_end(&paragraph);
             }
-            report_begin(&paragraph, output, 25, "  not detected           ");
+            report_begin(&paragraph, output, 16, "  not detected  ");
             report_add_format(&paragraph, "%s: ", place);
             format_text(last, sizeof(last), "%s", place);
             open = true;
@@ -146,52 +231,6 @@ static void write_absent_group(enum capability_group group, struct report_output
     }
 }
 
-/* ---- VMX control words ---- */
-
-/* Controls that the table has no name for, yet may be 1 here. */
-static uint64_t unnamed_controls(const struct capabilities *capabilities, unsigned word)
-{
-    uint64_t unnamed = capabilities->vmx[word].may_be_1 & ~capabilities->vmx[word].must_be_1;
-
-    for (unsigned id = CAPABILITY_NONE + 1; id < CAPABILITY_COUNT; id++) {
-        const struct capability_row *row = capability_row((enum capability_id)id);
-
-        if (row->kind == CAPABILITY_KIND_CONTROL && row->source == word) {
-            unnamed &= ~(UINT64_C(1) << row->bit);
-        }
-    }
-    return unnamed;
-}
-
-static void write_control_words(const struct capabilities *capabilities,
-                                struct report_output *output)
-{
-    report_print(output, "\nVMX control words (allowed-0: a 1 there must be 1; "
-                 "allowed-1: a 0 there must be 0)\n");
-    for (unsigned i = 0; i < VMX_WORD_COUNT; i++) {
-        const struct vmx_controls *controls = &capabilities->vmx[i];
-        const struct vmx_control_word_row *row = vmx_control_word_row((enum vmx_control_word)i);
-        uint64_t unnamed = unnamed_controls(capabilities, i);
-
-        report_print(output, "  %-46s ", row->title);
-        if (controls->msr == 0) {
-            report_print(output, "not there\n");
-            continue;
-        }
-        report_print(output, "%s (0x%x)\n", raw_msr_name(controls->msr),
-                     (unsigned)controls->msr);
-        report_print(output, "    allowed-0 0x%0*lx  allowed-1 0x%0*lx", row->wide ? 16 : 8,
-                     (unsigned long)controls->must_be_1, row->wide ? 16 : 8,
-                     (unsigned long)controls->may_be_1);
-        for (unsigned bit = 0; unnamed != 0 && bit < 64; bit++) {
-            if ((unnamed >> bit & 1) != 0) {
-                report_print(output, "  unnamed bit %u", bit);
-            }
-        }
-        report_print(output, "\n");
-    }
-}
-
 void report_write_capabilities(const struct report_input *input, struct report_output *output)
 {
     const struct capabilities *capabilities = input->capabilities;
@@ -203,10 +242,7 @@ void report_write_capabilities(const struct report_input *input, struct report_o
         if (root != CAPABILITY_NONE && capabilities->state[root] == CAPABILITY_ABSENT) {
             write_absent_group((enum capability_group)group, output);
         } else {
-            write_present_group(capabilities, (enum capability_group)group, output);
+            write_present_group(input, (enum capability_group)group, output);
         }
-    }
-    if (capability_has(capabilities, CAPABILITY_VMX)) {
-        write_control_words(capabilities, output);
     }
 }

@@ -112,6 +112,16 @@ static bool strategy_verified(const struct selection_request *request, enum stra
            || (strategy_row(id)->flags & STRATEGY_NOTHING_TO_TEST) != 0;
 }
 
+static bool tests_were_run(const struct selection_request *request)
+{
+    for (unsigned i = 0; i < STRATEGY_COUNT; i++) {
+        if (request->selftest[i] != SELFTEST_NOT_RUN) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void add_candidate(struct candidates *candidates, uint8_t id, bool asked)
 {
     for (unsigned i = 0; i < candidates->count; i++) {
@@ -123,18 +133,23 @@ static void add_candidate(struct candidates *candidates, uint8_t id, bool asked)
     candidates->asked[candidates->count++] = asked;
 }
 
-/* auto: the verified ones, best first; then those that nobody has tested. */
+/*
+ * auto: the verified ones, best first; then those that were not tested.  When no self-test was run
+ * at all, everything counts alike: that is a prediction, not a binding.
+ */
 static void add_automatic(const struct question *q, enum backend_id backend, enum axis axis,
                           struct candidates *candidates)
 {
     const struct axis_row *row = axis_row(axis);
+    bool tested = tests_were_run(q->request);
 
     for (unsigned pass = 0; pass < 2; pass++) {
         for (unsigned i = 0; i < row->count; i++) {
             enum strategy_id id = (enum strategy_id)(row->first + i);
 
-            if (strategy_verified(q->request, id) == (pass == 0)
-                && strategy_usable(q, backend, id, false)) {
+            bool first = !tested || strategy_verified(q->request, id);
+
+            if (first == (pass == 0) && strategy_usable(q, backend, id, false)) {
                 add_candidate(candidates, (uint8_t)id, false);
             }
         }

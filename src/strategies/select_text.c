@@ -100,32 +100,40 @@ static void append_missing_one(struct text *text, const struct capabilities *cap
     }
 }
 
+/*
+ * Everything that one way lacks.  In brief, a shut gate stands for all that lies behind it; the
+ * report's JSON has the whole list.
+ */
 static void append_missing(struct text *text, const struct capabilities *capabilities,
-                           const struct missing *missing)
+                           const struct missing *missing, bool brief)
 {
-    bool shut = false;
+    bool shut = false, first = true;
 
     for (unsigned i = 0; i < missing->count; i++) {
         shut = shut || is_gate(missing->id[i]);
     }
     for (unsigned i = 0; i < missing->count; i++) {
-        if (i != 0) {
+        if (brief && shut && !is_gate(missing->id[i])) {
+            continue;
+        }
+        if (!first) {
             text_append(text, i + 1 == missing->count ? ", and " : ", ");
         }
         append_missing_one(text, capabilities, missing->id[i], shut);
+        first = false;
     }
 }
 
 /* All ways that were looked at. */
 static void append_all_missing(struct text *text, const struct capabilities *capabilities,
-                               const struct strategy_verdict *verdict)
+                               const struct strategy_verdict *verdict, bool brief)
 {
     const char *between = "";
 
     for (unsigned i = 0; i < BACKEND_COUNT; i++) {
         if (verdict->missing[i].count != 0) {
             text_append(text, "%s", between);
-            append_missing(text, capabilities, &verdict->missing[i]);
+            append_missing(text, capabilities, &verdict->missing[i], brief);
             between = "; ";
         }
     }
@@ -221,24 +229,21 @@ static void append_not_preferred(struct text *text, const struct selection *sele
 }
 
 static void append_verdict(struct text *text, const struct capabilities *capabilities,
-                           const struct strategy_verdict *verdict, const char *what)
+                           const struct strategy_verdict *verdict)
 {
     switch ((enum verdict)verdict->verdict) {
     case VERDICT_MISSING:
-        text_append(text, "missing: ");
-        append_all_missing(text, capabilities, verdict);
-        if (!verdict->built) {
-            text_append(text, "; nor is %s built into this image", what);
-        }
-        break;
     case VERDICT_MASKED:
-        append_all_missing(text, capabilities, verdict);
+        append_all_missing(text, capabilities, verdict, true);
+        if (!verdict->built) {
+            text_append(text, " (nor is it built into this image)");
+        }
         break;
     case VERDICT_BROKEN:
         text_append(text, "its self-test failed");
         if (verdict->missing[BACKEND_VMX].count + verdict->missing[BACKEND_SVM].count != 0) {
             text_append(text, ": ");
-            append_all_missing(text, capabilities, verdict);
+            append_all_missing(text, capabilities, verdict, true);
         }
         break;
     case VERDICT_NOT_BUILT:
@@ -275,7 +280,7 @@ static void append_reason(struct text *text, const struct selection *selection,
         append_condition(text, selection, id);
         break;
     default:
-        append_verdict(text, capabilities, verdict, "it");
+        append_verdict(text, capabilities, verdict);
         break;
     }
 }
@@ -305,7 +310,7 @@ int selection_format_backend_reason(const struct selection *selection,
         text_append(&text, "could be used, %s is preferred",
                     backend_row((enum backend_id)selection->backend)->name);
     } else {
-        append_verdict(&text, capabilities, verdict, "it");
+        append_verdict(&text, capabilities, verdict);
     }
     return (int)text.length;
 }
@@ -365,7 +370,7 @@ static void append_no_backend(struct text *text, const struct selection *selecti
                 text_append(text, "%s lacks what a guest needs: ",
                             backend_row((enum backend_id)i)->name);
             }
-            append_missing(text, capabilities, missing);
+            append_missing(text, capabilities, missing, false);
         }
     }
 }
@@ -408,7 +413,7 @@ static void append_refused_name(struct text *text, const struct selection *selec
     switch ((enum verdict)verdict->verdict) {
     case VERDICT_MISSING:
         text_append(text, "this processor does not have it: ");
-        append_all_missing(text, capabilities, verdict);
+        append_all_missing(text, capabilities, verdict, false);
         break;
     case VERDICT_NOT_BUILT:
         text_append(text, "it is not built into this image");

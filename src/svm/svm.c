@@ -21,12 +21,23 @@ static void host_nmi_hold(void)
     __asm__ volatile("clgi" : : : "memory");
 }
 
+/* An INIT that reaches the CPU becomes #SX in host context instead of a reset (APM Vol 2: Secure
+ * Virtual Machine > INIT Support). Not every emulator has VM_CR, and QEMU resets all the same. */
+static void redirect_init(void)
+{
+    uint64_t value;
+
+    if (msr_read_safe(MSR_VM_CR, &value))
+        msr_write_safe(MSR_VM_CR, value | VM_CR_R_INIT);
+}
+
 static void enable(struct cpu *cpu)
 {
     msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SVME);
     msr_write(MSR_VM_HSAVE_PA, physical_of(cpu_block_page(cpu, CPU_BLOCK_PAGE_HOST_SAVE)));
     cpu->backend_page = cpu_block_page(cpu, CPU_BLOCK_PAGE_BACKEND);
     cpu->backend_physical = physical_of(cpu->backend_page);
+    redirect_init();
     svm_vmcb_initialise(cpu);
     svm_npt_initialise(cpu);
     cpu->enabled = true;

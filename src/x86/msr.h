@@ -23,12 +23,16 @@
 #define   EFER_LMSLE                (UINT64_C(1) << 13)
 #define   EFER_FFXSR                (UINT64_C(1) << 14)
 #define   EFER_TCE                  (UINT64_C(1) << 15)
+#define MSR_SYSCFG                  0xc0010010
+#define MSR_IORR_FIRST              0xc0010016
+#define MSR_TOP_MEM2                0xc001001d
 #define MSR_PATCH_LOADER            0xc0010020
-#define MSR_SMI_ON_IO_TRAP_FIRST    0xc0010050
+#define MSR_MMIO_CONFIG_BASE        0xc0010058
 #define MSR_SMM_BASE                0xc0010111
 #define MSR_SMM_ADDR                0xc0010112
 #define MSR_SMM_MASK                0xc0010113
 #define MSR_VM_CR                   0xc0010114
+#define   VM_CR_R_INIT              (UINT64_C(1) << 1)
 #define   VM_CR_LOCK                (UINT64_C(1) << 3)
 #define   VM_CR_SVMDIS              (UINT64_C(1) << 4)
 #define MSR_SVM_IGNNE               0xc0010115

@@ -51,6 +51,7 @@
 #define VECTOR_PF           14
 #define VECTOR_AC           17
 #define VECTOR_MC           18
+#define VECTOR_SX           30
 
 #define REGISTER_READ(name)                                         \
     static inline uint64_t name##_read(void)                        \

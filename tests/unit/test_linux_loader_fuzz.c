@@ -10,8 +10,9 @@
 
 #include "fake_linux.h"
 
-#define LAYOUT_ROUNDS 20000
-#define HEADER_ROUNDS 100000
+#define LAYOUT_ROUNDS 10000
+#define HEADER_ROUNDS 15000
+#define PARSER_ROUNDS 200000
 #define REAL_MEMORY (512 * MIB)
 
 static const uint8_t *zero_page(void)
@@ -150,7 +151,44 @@ static void random_layouts(void **state)
     assert_in_range(moved, LAYOUT_ROUNDS / 10, LAYOUT_ROUNDS - 1);
 }
 
-static void hostile_headers(void **state)
+/* The parser alone, with a heap block of exactly the file's length. */
+static void hostile_headers_parsed(void **state)
+{
+    unsigned accepted = 0;
+
+    (void)state;
+    make_kernel();
+    for (unsigned round = 0; round < PARSER_ROUNDS; round++) {
+        struct linux_image image;
+        uint64_t length = fake_random_below(4) ? FILE_LENGTH : fake_random_below(FILE_LENGTH);
+        uint8_t *file = malloc(length ? length : 1);
+        bool ok;
+
+        assert_non_null(file);
+        memcpy(file, kernel_file, length);
+        if (length > LINUX_SETUP_HEADER) {
+            uint64_t end = length < 0x268 ? length : 0x268;
+
+            fake_mutate(file + LINUX_SETUP_HEADER, end - LINUX_SETUP_HEADER);
+        }
+        error[0] = '\0';
+        ok = linux_image_parse(file, length, &image, error, sizeof(error));
+        if (ok) {
+            accepted++;
+            assert_true(image.code_offset + image.code_length <= length);
+            assert_true(image.room >= image.code_length);
+            assert_true(image.header_length <= sizeof(image.header));
+            assert_non_null(memchr(image.version, 0, sizeof(image.version)));
+        } else {
+            assert_true(strlen(error) > 20);
+        }
+        linux_image_is(file, length);
+        free(file);
+    }
+    assert_in_range(accepted, PARSER_ROUNDS / 10, PARSER_ROUNDS - 1);
+}
+
+static void hostile_headers_loaded(void **state)
 {
     unsigned loaded = 0;
 
@@ -235,8 +273,8 @@ static void real_kernels(void **state)
     glob_t found;
 
     (void)state;
-    if (glob("build/debian/vmlinuz*", 0, NULL, &found) != 0) {
-        print_message("SKIP: no build/debian/vmlinuz* to load; `make run` fetches them\n");
+    if (glob("build/debian/*/vmlinuz*", 0, NULL, &found) != 0) {
+        print_message("SKIP: no build/debian/*/vmlinuz* to load; `make run` fetches it\n");
         skip();
     }
     for (size_t i = 0; i < found.gl_pathc; i++) {
@@ -256,7 +294,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_layouts),
-        cmocka_unit_test(hostile_headers),
+        cmocka_unit_test(hostile_headers_parsed),
+        cmocka_unit_test(hostile_headers_loaded),
         cmocka_unit_test(real_kernels),
     };
 

@@ -11,7 +11,8 @@ import re
 from dataclasses import dataclass, field
 
 XON, XOFF, END_OF_INPUT = b"\x11", b"\x13", b"\x04"
-PROMPT = re.compile(rb"\[guest\] [^\r\n]* # $")
+# BusyBox may ask the terminal where the cursor is (ESC [6n), right after the prompt.
+PROMPT = re.compile(rb"\[guest\] [^\r\n]* # (\x1b\[6n)?$")
 PROMPT_LENGTH = 256
 READ_SIZE = 4096
 

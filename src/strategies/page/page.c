@@ -44,16 +44,17 @@ static void fault(struct cpu *cpu, uint64_t guest_physical, bool write)
     step_begin(cpu, STEP_OWNER_APIC, false);
 }
 
+/* A write that does not begin at a register is undefined by the manuals and goes nowhere. */
 static void step_finished(struct cpu *cpu)
 {
     const char *shadow = cpu_block_page(cpu, CPU_BLOCK_PAGE_APIC_SHADOW);
     uint32_t offset = cpu->apic.stepped_register & ~(APIC_REGISTER_STRIDE - 1);
 
     map_between_steps(cpu);
-    if (cpu->apic.faulted_on_write)
-        apic_policy_write(cpu, offset, *(const uint32_t *)(shadow + offset));
-    else
+    if (!cpu->apic.faulted_on_write)
         cpu->counters[COUNTER_APIC_READ]++;
+    else if (cpu->apic.stepped_register == offset)
+        apic_policy_write(cpu, offset, *(const uint32_t *)(shadow + offset));
 }
 
 static void step_cancelled(struct cpu *cpu)
