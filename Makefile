@@ -23,7 +23,7 @@ NM          := nm
 OBJCOPY     := objcopy
 OBJDUMP     := objdump
 PYTHON      := /usr/bin/python3#   Debian's own: it has Debian's pytest, whatever else is on PATH
-WARNINGS    := -Wall -Wextra -Werror -ffile-prefix-map=$(CURDIR)/=
+WARNINGS    := -Wall -Wextra -Werror -ffile-prefix-map=$(CURDIR)=.
 # The code that runs on the bare machine, in host or guest: 64-bit, general registers only.
 MACHINE_CFLAGS := -ffreestanding -mgeneral-regs-only -mno-red-zone -fno-pic -mcmodel=small -fno-stack-protector \
     -fno-asynchronous-unwind-tables -fcf-protection=none
@@ -56,9 +56,9 @@ GUEST_NEEDS = $(filter $(BUILD)/guests/$(GUEST).elf,$(GUEST_FILES)) $(filter $(B
 RUN = $(PYTHON) tools/run.py --build $(BUILD) --host $(call quote,$(HOST)) --cpus $(CPUS) --memory $(MEMORY) \
     --parameters $(call quote,$(ARGS))
 
-.PHONY: image run report test unit system matrix check-registers iso guests listing setup clean distclean help FORCE
+.PHONY: image run report test unit system matrix check-registers iso guests setup clean distclean help FORCE
 
-image: $(IMAGE) ## build/sextant.elf: the hypervisor (this is what plain `make` does)
+image: $(IMAGE) $(BUILD)/sextant.lst ## build/sextant.elf: the hypervisor (this is what plain `make` does)
 
 run: $(if $(BARE),,$(IMAGE)) $(GUEST_NEEDS) | $(SETUP) ## boot a guest on Sextant in an emulator; standard input drives its shell
 	@$(RUN) --guest $(call quote,$(GUEST)) --guest-arguments $(call quote,$(LINUX_ARGS)) $(if $(BARE),--bare) run
@@ -85,12 +85,10 @@ iso: $(BUILD)/sextant.iso ## build/sextant.iso: GRUB, the image, Debian's kernel
 
 guests: $(GUEST_FILES) ## the bare-metal test guests in build/guests/
 
-listing: $(BUILD)/sextant.lst ## build/sextant.lst: source and instructions mixed
-
 setup: $(SETUP) ## install what is needed and fetch Debian's kernels (every target does it first)
 
 clean: ## remove what was built from this tree; newlib and Debian's kernels stay
-	rm -rf $(BUILD)/{image,guests,host,iso,report} $(BUILD)/sextant.* $(BUILD)/initramfs-*.cpio
+	rm -rf $(BUILD)/{image,guests,host} $(BUILD)/sextant.* $(BUILD)/initramfs-*.cpio
 
 distclean: ## remove all of build/, downloads too
 	rm -rf build $(BUILD)

@@ -121,26 +121,48 @@ const struct fault *fault_taken(void)
     return &this_cpu()->fault;
 }
 
+const struct fault *fault_jump(uint64_t target)
+{
+    struct cpu *cpu = this_cpu();
+    fault_clear();
+    cpu->jump_target = target;
+    __asm__ volatile("leaq 1f(%%rip), %%rax\n\tmovq %%rax, %0\n\tjmp *%1\n1:"
+                     : "=m"(cpu->jump_resume)
+                     : "r"(target)
+                     : "rax", "memory");
+    cpu->jump_resume = 0;
+    return fault_taken();
+}
+
+static uint64_t resume_address(uint64_t at)
+{
+    struct cpu *cpu = this_cpu();
+    if (cpu->jump_resume != 0 && cpu->jump_target == at)
+        return cpu->jump_resume;
+    for (const struct fixup *fixup = fixup_table_start; fixup < fixup_table_end; fixup++)
+        if (fixup->at == at)
+            return fixup->resume;
+    return 0;
+}
+
 static bool catch_fault(struct frame *frame)
 {
-    for (const struct fixup *fixup = fixup_table_start; fixup < fixup_table_end; fixup++) {
-        if (fixup->at != frame->rip)
-            continue;
-        this_cpu()->fault = (struct fault){
-            .taken = true,
-            .vector = (uint8_t)frame->vector,
-            .error_code = frame->error_code,
-            .rip = frame->rip,
-            .cs = frame->cs,
-            .rflags = frame->rflags,
-            .rsp = frame->rsp,
-            .cr2 = read_cr2(),
-            .dr6 = read_dr6(),
-        };
-        frame->rip = fixup->resume;
-        return true;
-    }
-    return false;
+    uint64_t resume = resume_address(frame->rip);
+    if (resume == 0)
+        return false;
+    this_cpu()->fault = (struct fault){
+        .taken = true,
+        .vector = (uint8_t)frame->vector,
+        .error_code = frame->error_code,
+        .rip = frame->rip,
+        .cs = frame->cs,
+        .rflags = frame->rflags,
+        .rsp = frame->rsp,
+        .cr2 = read_cr2(),
+        .dr6 = read_dr6(),
+    };
+    frame->rip = resume;
+    return true;
 }
 
 /* Called by vectors.S. */

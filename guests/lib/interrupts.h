@@ -46,15 +46,18 @@ typedef void interrupt_handler(struct frame *frame);
     ".pushsection .fixup_table, \"a\"\n\t.quad " at ", " resume "\n\t.popsection\n\t"
 
 /*
- * Executes one instruction that may fault, and yields this CPU's record of it (struct fault *). The trailing
- * arguments are the input operands of the asm statement.
+ * Executes one instruction that may fault, and yields this CPU's record of it (const struct fault *).
+ * The trailing arguments are the input operands of the asm statement; RAX is the instruction's to
+ * change.
  */
-#define TRY(instruction, ...)                                                                       \
-    ({                                                                                              \
-        fault_clear();                                                                              \
-        __asm__ volatile("771:\t" instruction "\n772:\n\t" FIXUP("771b", "772b") : : __VA_ARGS__        \
-                     : "memory", "cc");                                                             \
-        fault_taken();                                                                              \
+#define TRY(instruction, ...)                                                                     \
+    ({                                                                                            \
+        fault_clear();                                                                            \
+        __asm__ volatile("771:\t" instruction "\n772:\n\t" FIXUP("771b", "772b")                 \
+                         :                                                                        \
+                         : __VA_ARGS__                                                            \
+                         : "rax", "memory", "cc");                                                \
+        fault_taken();                                                                            \
     })
 
 /* Loads GDT, TSS and IDT on this CPU and its GS base with `cpu`. Each CPU calls it once after every start. */
@@ -68,5 +71,11 @@ void fault_clear(void);
 
 /* This CPU's fault record; `taken` is false when nothing has faulted since fault_clear(). */
 const struct fault *fault_taken(void);
+
+/*
+ * Jumps to an address where the first instruction (or its fetch) has to raise an exception, and
+ * yields the record of it.
+ */
+const struct fault *fault_jump(uint64_t target);
 
 #endif

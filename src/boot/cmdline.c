@@ -79,33 +79,45 @@ static struct piece split(struct piece whole, char separator, struct piece *rest
 
 /* ---- messages ---- */
 
-/* How many letters must be changed, added or left out; words beyond QUOTE_MAX are just far. */
+static unsigned least(unsigned a, unsigned b, unsigned c)
+{
+    unsigned ab = a < b ? a : b;
+
+    return ab < c ? ab : c;
+}
+
+/*
+ * How many letters must be changed, added, left out or exchanged with their neighbour (optimal
+ * string alignment); words beyond QUOTE_MAX are just far.
+ */
 static unsigned distance(struct piece a, const char *b)
 {
-    unsigned row[QUOTE_MAX + 1];
+    unsigned rows[3][QUOTE_MAX + 1];
+    unsigned *before = rows[0], *last = rows[1], *row = rows[2];
     size_t columns = strlen(b);
 
     if (a.length > QUOTE_MAX || columns > QUOTE_MAX) {
         return QUOTE_MAX;
     }
     for (size_t j = 0; j <= columns; j++) {
-        row[j] = (unsigned)j;
+        last[j] = (unsigned)j;
     }
     for (size_t i = 1; i <= a.length; i++) {
-        unsigned diagonal = row[0];
+        unsigned *spare = before;
 
         row[0] = (unsigned)i;
         for (size_t j = 1; j <= columns; j++) {
-            unsigned above = row[j];
-            unsigned best = diagonal + (a.at[i - 1] == b[j - 1] ? 0 : 1);
-
-            best = above + 1 < best ? above + 1 : best;
-            best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
-            row[j] = best;
-            diagonal = above;
+            row[j] = least(last[j - 1] + (a.at[i - 1] != b[j - 1]), last[j] + 1, row[j - 1] + 1);
+            if (i > 1 && j > 1 && a.at[i - 1] == b[j - 2] && a.at[i - 2] == b[j - 1]
+                && before[j - 2] + 1 < row[j]) {
+                row[j] = before[j - 2] + 1;
+            }
         }
+        before = last;
+        last = row;
+        row = spare;
     }
-    return row[columns];
+    return last[columns];
 }
 
 struct nearest {

@@ -16,7 +16,7 @@
 
 enum guest_register {
     GUEST_RIP, GUEST_RSP, GUEST_RFLAGS, GUEST_CR0, GUEST_CR2, GUEST_CR3, GUEST_CR4, GUEST_EFER,
-    GUEST_DR6, GUEST_DR7
+    GUEST_DR6, GUEST_DR7, GUEST_DEBUG_CONTROL
 };
 
 enum guest_segment {
@@ -27,12 +27,15 @@ enum guest_segment {
 /* What a page of the guest-physical address space lets the guest do. */
 enum page_access { PAGE_NONE, PAGE_READ, PAGE_READ_WRITE };
 
+struct capabilities;
 struct guest_start;
 
 struct backend {
     const char *name;
-    /* Once, boot CPU: allocates what all CPUs share. False: a sentence in error[]. */
-    bool (*prepare)(char *error, size_t error_size);
+    uint8_t hypercall[3];       /* the instruction: VMMCALL or VMCALL */
+    /* Once, boot CPU, all CPUs known: allocates what all CPUs share, decides the controls from the
+     * capabilities and from nothing else. False: a sentence in error[]. */
+    bool (*prepare)(const struct capabilities *capabilities, char *error, size_t error_size);
     /* Every CPU, before any guest: turns virtualization on and initialises cpu's control
      * structures, nested paging view included, for a guest that has not started. */
     void (*enable)(struct cpu *cpu);
@@ -60,6 +63,9 @@ struct backend {
     void (*exceptions_intercept)(struct cpu *cpu, uint32_t vectors);
     /* Exit when the guest is about to execute IRET (SVM) or can take an NMI (VMX). */
     void (*nmi_window_request)(struct cpu *cpu, bool wanted);
+    /* The event in cpu->interrupted will be delivered again: exit right after that, before the first
+     * instruction of its handler. The exit handler then calls step_delivery_ended(). */
+    void (*exit_after_delivery)(struct cpu *cpu);
 
     /* This CPU's view of the 4 KiB page at guest_physical: other memory, other access; never seen
      * by another CPU. page_restore puts back what every guest starts with. */
@@ -71,7 +77,7 @@ struct backend {
 /* The bound backend; constant once the guest runs. */
 extern const struct backend *backend;
 
-/* The processor's own SVM backend (svm/svm.c). */
-extern const struct backend svm_backend;
+/* The two there are (svm/svm.c, vmx/vmx.c). */
+extern const struct backend svm_backend, vmx_backend;
 
 #endif

@@ -53,7 +53,8 @@ struct step_state {
 
 /* The xAPIC page as `apic=page` shows it to this CPU. */
 struct apic_page_state {
-    uint64_t base;              /* guest-physical = host-physical address of the page */
+    uint64_t base;              /* where the guest has put the page: guest-physical */
+    uint64_t hardware_base;     /* where it is: host-physical, constant */
     struct apic_identity identity;  /* how messages address this APIC; read by senders */
     uint32_t stepped_register;  /* offset of the register that faulted first in this step */
     bool reads_closed;          /* the hardware's ICR cannot show what the guest wrote */
@@ -69,8 +70,8 @@ struct nmi_state {
     uint64_t iret_rip;
 };
 
-/* Pages whose mapping differs for this CPU from what all share (svm/npt.c). */
-#define VIEW_OVERRIDES 4
+/* Pages whose mapping differs for this CPU from what all share (core/nested_view.c). */
+#define VIEW_OVERRIDES 5
 
 struct view_override {
     uint64_t guest_physical, host_physical;
@@ -81,14 +82,16 @@ struct cpu_view {
     struct view_override override[VIEW_OVERRIDES];
     uint32_t override_count;
     uint32_t pool_used;
+    uint32_t generation;        /* of the shared tables that the view was built from */
 };
 
-/* Pages of hidden memory that the stepped instruction writes to. */
+/* Pages of hidden memory that the stepped instruction accesses. */
 #define HIDDEN_PAGES 3
 
 struct hidden_pages {
     uint64_t page[HIDDEN_PAGES];
     uint32_t count;
+    bool written;
 };
 
 #define EXIT_HISTORY 8

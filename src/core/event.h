@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Events that are delivered to the guest at VM entry (SDM Vol 3: VM Entries > Event Injection;
  * APM Vol 2: Secure Virtual Machine > Event Injection). Vendor-neutral; the numbers of the types
- * are SVM's. */
+ * are SVM's and VMX's, which agree. */
 #ifndef SEXTANT_CORE_EVENT_H
 #define SEXTANT_CORE_EVENT_H
 
@@ -13,6 +13,8 @@ enum event_type {
     EVENT_NMI = 2,
     EVENT_EXCEPTION = 3,
     EVENT_SOFTWARE_INTERRUPT = 4,
+    EVENT_PRIVILEGED_SOFTWARE_EXCEPTION = 5,    /* INT1; VMX only */
+    EVENT_SOFTWARE_EXCEPTION = 6,               /* INT3, INTO; VMX only */
 };
 
 struct event {

@@ -93,8 +93,10 @@ static bool write_efer(struct cpu *cpu, uint32_t index, uint64_t value)
 
 static bool read_debug_control(struct cpu *cpu, uint32_t index, uint64_t *value)
 {
-    (void)cpu;
-    return msr_read_safe(index, value);
+    if (!msr_read_safe(index, value))
+        return false;
+    *value = backend->register_read(cpu, GUEST_DEBUG_CONTROL);
+    return true;
 }
 
 /* Remembered because a step has to take BTF away for one instruction. */
@@ -102,6 +104,7 @@ static bool write_debug_control(struct cpu *cpu, uint32_t index, uint64_t value)
 {
     if (!msr_write_safe(index, value))
         return false;
+    backend->register_write(cpu, GUEST_DEBUG_CONTROL, value);
     cpu->guest_debug_control = value;
     return true;
 }
@@ -122,15 +125,17 @@ struct rule {
     write_rule *write;
 };
 
-/* Reasons: SVM and its control stay the host's; SMM's placement, the microcode loader and the
+/* Reasons: SVM, VMX and their controls stay the host's; SMM's placement, the microcode loader and the
  * registers that route physical addresses (IORRs, top of memory, MMIO configuration) take addresses
  * that nested paging does not translate. Where kernels write such a register as a matter of course
  * the write is ignored, and reading back shows that nothing changed. */
 static const struct rule rules[] = {
     { MSR_IA32_TSC, MSR_IA32_TSC, read_tsc, NULL },
+    { MSR_IA32_FEATURE_CONTROL, MSR_IA32_FEATURE_CONTROL, refuse_read, refuse_write },
     { MSR_IA32_APIC_BASE, MSR_IA32_APIC_BASE, read_apic_base, write_apic_base },
     { MSR_IA32_BIOS_UPDT_TRIG, MSR_IA32_BIOS_UPDT_TRIG, NULL, ignore_write },
     { MSR_IA32_DEBUGCTL, MSR_IA32_DEBUGCTL, read_debug_control, write_debug_control },
+    { MSR_VMX_FIRST, MSR_VMX_LAST, refuse_read, refuse_write },
     { MSR_X2APIC_FIRST, MSR_X2APIC_LAST, read_apic_base, write_apic_base },
     { MSR_EFER, MSR_EFER, read_efer, write_efer },
     { MSR_SYSCFG, MSR_SYSCFG, NULL, ignore_write },

@@ -4,12 +4,13 @@
 #ifndef SEXTANT_CORE_HIDDEN_ACCESS_H
 #define SEXTANT_CORE_HIDDEN_ACCESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct cpu;
 
-/* The guest wrote to a page for which hidden_contains() holds. Exit context. */
-void hidden_write(struct cpu *cpu, uint64_t guest_physical);
+/* The guest's access to a page where it may see ones and change nothing faulted. Exit context. */
+void hidden_access(struct cpu *cpu, uint64_t guest_physical, bool write);
 
 /* The end of that step; only core/step.c calls these. */
 void hidden_step_finished(struct cpu *cpu);

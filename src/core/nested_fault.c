@@ -12,9 +12,10 @@ bool guest_nested_fault(struct cpu *cpu, uint64_t guest_physical, bool write)
         binding.apic->fault(cpu, guest_physical, write);
         return true;
     }
-    if (!hidden_contains(guest_physical))
+    /* The place that the guest has moved its APIC page away from shows what hidden memory shows. */
+    if (!hidden_contains(guest_physical)
+        && (guest_physical & ~UINT64_C(0xfff)) != cpu->apic.hardware_base)
         return false;
-    if (write)
-        hidden_write(cpu, guest_physical);
+    hidden_access(cpu, guest_physical, write);
     return true;
 }

@@ -4,7 +4,6 @@
 #include "core/backend.h"
 #include "core/cpu.h"
 #include "core/hidden_access.h"
-#include "core/kick.h"
 #include "probe/selftest.h"
 #include "strategies/operations.h"
 
@@ -14,22 +13,22 @@ bool step_active(const struct cpu *cpu)
 }
 
 /* Was it the delivery of an event that touched the page (a stack there), there is no instruction to
- * step: the event is delivered again, with an NMI of the host's own already waiting, which exits
- * before the first instruction of the guest's handler. */
+ * step: the event is delivered again, and the guest exits before the first instruction of its
+ * handler. */
 void step_begin(struct cpu *cpu, uint32_t owner, bool loads_rflags)
 {
     if (!step_active(cpu)) {
         cpu->step.loads_rflags = loads_rflags;
         cpu->step.delivery = cpu->interrupted.valid;
         if (cpu->step.delivery)
-            kick_self(cpu);
+            backend->exit_after_delivery(cpu);
         else
             binding.step->begin(cpu);
     }
     cpu->step.owners |= owner;
 }
 
-void step_nmi_exit(struct cpu *cpu)
+void step_delivery_ended(struct cpu *cpu)
 {
     if (step_active(cpu) && cpu->step.delivery)
         step_finish(cpu);

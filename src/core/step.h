@@ -17,8 +17,9 @@ void step_begin(struct cpu *cpu, uint32_t owner, bool loads_rflags);
 /* True while a step is under way. */
 bool step_active(const struct cpu *cpu);
 
-/* The guest exited for an NMI: that ends the step of an event's delivery. */
-void step_nmi_exit(struct cpu *cpu);
+/* The guest exited for what exit_after_delivery() may have asked for: that ends the step of an
+ * event's delivery, if one is under way. */
+void step_delivery_ended(struct cpu *cpu);
 
 /* The stepped instruction completed. Restores the guest, then tells every owner. */
 void step_finish(struct cpu *cpu);

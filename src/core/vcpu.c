@@ -26,7 +26,8 @@ void vcpu_prepare(struct cpu *cpu)
 {
     bool bootstrap = msr_read(MSR_IA32_APIC_BASE) & APIC_BASE_BSP;
 
-    cpu->apic.base = msr_read(MSR_IA32_APIC_BASE) & UINT64_C(0x000ffffffffff000);
+    cpu->apic.hardware_base = msr_read(MSR_IA32_APIC_BASE) & UINT64_C(0x000ffffffffff000);
+    cpu->apic.base = cpu->apic.hardware_base;
     apic_policy_refresh_identity(cpu);
     startup_mailbox_init(&cpu->mailbox, bootstrap, !bootstrap);
     cpu->waiting = !bootstrap;

@@ -120,7 +120,8 @@ bool raw_parse_line(struct raw *raw, const char *line);
 /*
  * Lists the words in which two processors of one machine differ, without those that always do
  * (APIC IDs, IA32_APIC_BASE's bootstrap-processor flag) and those that follow software (EFER,
- * OSXSAVE, the sizes for the current XCR0).  Writes at most max entries and returns how many there are in all.
+ * OSXSAVE, the sizes for the current XCR0).  Writes at most max entries and returns how many there
+ * are in all.
  * Pure.
  */
 size_t raw_differences(const struct raw *a, const struct raw *b, struct raw_difference *out,

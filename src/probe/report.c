@@ -33,7 +33,7 @@ void report_format_sentence(const struct report_input *input, char *buffer, size
 
 static void write_verdict(const struct report_input *input, struct report_output *output)
 {
-    char sentence[REPORT_SENTENCE_MAX];
+    char sentence[SELECTION_SENTENCE_MAX];
     enum outcome outcome = report_outcome(input);
     bool bracketed = outcome == OUTCOME_DEGRADED;
 
@@ -66,7 +66,7 @@ static void write_backend(const struct report_input *input, struct report_output
 {
     const struct selection *selection = input->selection;
     struct report_paragraph paragraph;
-    char reason[REPORT_SENTENCE_MAX];
+    char reason[SELECTION_SENTENCE_MAX];
 
     report_begin(&paragraph, output, FACT_COLUMN, "  backend    ");
     if (selection->backend == BACKEND_NONE) {
@@ -95,7 +95,7 @@ static void write_axis(const struct report_input *input, enum axis axis,
     const struct axis_selection *selection = &input->selection->axis[axis];
     const struct axis_row *row = axis_row(axis);
     struct report_paragraph paragraph;
-    char reason[REPORT_SENTENCE_MAX];
+    char reason[SELECTION_SENTENCE_MAX];
 
     format_text(reason, sizeof(reason), "  %-10s ", row->name);
     report_begin(&paragraph, output, FACT_COLUMN, reason);
@@ -179,23 +179,24 @@ static const char *lock_sentence(const struct capabilities *capabilities)
 static void write_processor(const struct report_input *input, struct report_output *output)
 {
     const struct capabilities *capabilities = input->capabilities;
+    struct report_paragraph paragraph;
 
-    begin_fact(output, "processor");
-    report_print(output, "%s, signature 0x%08x, %u physical and %u linear address bits",
-                 capabilities->vendor,
-                 (unsigned)raw_cpuid_word(input->raw, 1, 0, RAW_EAX),
-                 capabilities->physical_address_bits, capabilities->linear_address_bits);
+    report_begin(&paragraph, output, FACT_COLUMN, "  processor  ");
+    report_add_format(&paragraph, "%s, signature 0x%08x, %u physical and %u linear address bits",
+                      capabilities->vendor,
+                      (unsigned)raw_cpuid_word(input->raw, 1, 0, RAW_EAX),
+                      capabilities->physical_address_bits, capabilities->linear_address_bits);
     if (capability_has(capabilities, CAPABILITY_SVM)) {
-        report_print(output, ", SVM revision %u, %u ASIDs", capabilities->svm_revision,
-                     (unsigned)capabilities->svm_asid_count);
+        report_add_format(&paragraph, ", SVM revision %u, %u ASIDs", capabilities->svm_revision,
+                          (unsigned)capabilities->svm_asid_count);
     }
     if (capability_has(capabilities, CAPABILITY_VMX)) {
-        report_print(output, ", VMCS revision 0x%08x of %u bytes%s",
-                     (unsigned)capabilities->vmx_revision,
-                     (unsigned)capabilities->vmx_region_size,
-                     capabilities->vmx_revision_differs ? " (CPUs DIFFER)" : "");
+        report_add_format(&paragraph, ", VMCS revision 0x%08x of %u bytes%s",
+                          (unsigned)capabilities->vmx_revision,
+                          (unsigned)capabilities->vmx_region_size,
+                          capabilities->vmx_revision_differs ? " (CPUs DIFFER)" : "");
     }
-    report_print(output, "\n");
+    report_end(&paragraph);
     if (capabilities->hypervisor[0] != '\0') {
         begin_fact(output, "host");
         report_print(output, "this machine is itself a guest of \"%s\" (CPUID 0x40000000)\n",

@@ -175,6 +175,27 @@ static void write_present_group(const struct report_input *input, enum capabilit
     }
 }
 
+/* SVM feature bits that the table has no name for, and that are set here. */
+static void write_unnamed_svm(const struct raw *raw, struct report_output *output)
+{
+    uint32_t unnamed = raw_cpuid_word(raw, 0x8000000a, 0, RAW_EDX);
+
+    for (unsigned id = CAPABILITY_NONE + 1; id < CAPABILITY_COUNT; id++) {
+        const struct capability_row *row = capability_row((enum capability_id)id);
+
+        if (row->kind == CAPABILITY_KIND_CPUID && row->source == 0x8000000a
+            && row->reg == RAW_EDX) {
+            unnamed &= ~(UINT32_C(1) << row->bit);
+        }
+    }
+    for (unsigned bit = 0; bit < 32; bit++) {
+        if ((unnamed >> bit & 1) != 0) {
+            report_print(output, "  %-13s CPUID 0x8000000a EDX bit %-2u unnamed\n", "detected",
+                         bit);
+        }
+    }
+}
+
 /* The register of a capability as a heading: "IA32_VMX_MISC (0x485)", "CPUID 0x8000000a EDX". */
 static void format_register(enum capability_id id, char *buffer, size_t size)
 {
@@ -244,5 +265,8 @@ void report_write_capabilities(const struct report_input *input, struct report_o
         } else {
             write_present_group(input, (enum capability_group)group, output);
         }
+    }
+    if (capabilities->state[CAPABILITY_SVM] != CAPABILITY_ABSENT) {
+        write_unnamed_svm(input->raw, output);
     }
 }

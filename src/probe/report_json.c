@@ -20,19 +20,34 @@ static void separate(struct json *json)
     json->comma = true;
 }
 
+static bool is_plain(char c)
+{
+    return c >= ' ' && c <= '~' && c != '"' && c != '\\';
+}
+
+/* Whole runs at a time: a console may be slow for every call. */
 static void put_string(struct json *json, const char *string)
 {
     report_put(&json->output, "\"", 1);
-    for (; *string != '\0'; string++) {
-        unsigned char c = (unsigned char)*string;
+    while (*string != '\0') {
+        size_t run = 0;
 
-        if (c == '"' || c == '\\') {
-            report_print(&json->output, "\\%c", c);
-        } else if (c < ' ') {
-            report_print(&json->output, "\\u%04x", c);
-        } else {
-            report_print(&json->output, "%c", c <= '~' ? c : '?');
+        while (is_plain(string[run])) {
+            run++;
         }
+        report_put(&json->output, string, run);
+        string += run;
+        if (*string == '\0') {
+            break;
+        }
+        if (*string == '"' || *string == '\\') {
+            report_print(&json->output, "\\%c", *string);
+        } else if ((unsigned char)*string < ' ') {
+            report_print(&json->output, "\\u%04x", (unsigned)(unsigned char)*string);
+        } else {
+            report_put(&json->output, "?", 1);
+        }
+        string++;
     }
     report_put(&json->output, "\"", 1);
 }
@@ -93,14 +108,16 @@ static void hex(struct json *json, const char *key, uint64_t value)
 /* An identifier of the tables in lower case, as mask= takes it. */
 static void identifier(struct json *json, const char *key, const char *value)
 {
-    name(json, key);
-    report_put(&json->output, "\"", 1);
-    for (; *value != '\0'; value++) {
-        char c = *value >= 'A' && *value <= 'Z' ? (char)(*value - 'A' + 'a') : *value;
+    char lower[64];
+    size_t length = 0;
 
-        report_put(&json->output, &c, 1);
+    for (; value[length] != '\0' && length + 1 < sizeof(lower); length++) {
+        char c = value[length];
+
+        lower[length] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
     }
-    report_put(&json->output, "\"", 1);
+    lower[length] = '\0';
+    string(json, key, lower);
 }
 
 static const char *strategy_name_or_null(uint8_t id)
@@ -126,7 +143,7 @@ static void write_strategy(struct json *json, const struct report_input *input,
                            enum strategy_id id)
 {
     const struct strategy_verdict *verdict = &input->selection->strategy[id];
-    char reason[REPORT_SENTENCE_MAX];
+    char reason[SELECTION_SENTENCE_MAX];
 
     selection_format_reason(input->selection, input->capabilities, id, reason, sizeof(reason));
     open(json, NULL, '{');
@@ -174,7 +191,7 @@ static void write_backends(struct json *json, const struct report_input *input)
     open(json, "backends", '[');
     for (unsigned i = 0; i < BACKEND_COUNT; i++) {
         const struct strategy_verdict *verdict = &selection->backends[i];
-        char reason[REPORT_SENTENCE_MAX];
+        char reason[SELECTION_SENTENCE_MAX];
 
         selection_format_backend_reason(selection, input->capabilities, (enum backend_id)i,
                                         reason, sizeof(reason));
@@ -382,19 +399,25 @@ static const char *outcome_word(enum outcome outcome)
     return words[outcome];
 }
 
+static void write_outcome(struct json *json, const struct report_input *input)
+{
+    char sentence[SELECTION_SENTENCE_MAX];
+
+    report_format_sentence(input, sentence, sizeof(sentence));
+    string(json, "outcome", outcome_word(report_outcome(input)));
+    string(json, "sentence", sentence);
+}
+
 uint32_t report_write_json(const struct report_input *input, const struct report_sink *sink)
 {
     struct json json = { .output = { .sink = sink } };
-    char sentence[REPORT_SENTENCE_MAX];
 
-    report_format_sentence(input, sentence, sizeof(sentence));
     open(&json, NULL, '{');
     number(&json, "schema", REPORT_SCHEMA);
     string(&json, "program", "Sextant");
     string(&json, "version", input->environment->version);
     string(&json, "build_id", input->environment->build_id);
-    string(&json, "outcome", outcome_word(report_outcome(input)));
-    string(&json, "sentence", sentence);
+    write_outcome(&json, input);
     write_backends(&json, input);
     write_axes(&json, input);
     write_machine(&json, input);

@@ -42,10 +42,18 @@ void report_print(struct report_output *output, const char *format, ...)
 
 void report_put_foreign(struct report_output *output, const char *string)
 {
-    for (; *string != '\0'; string++) {
-        char c = *string >= ' ' && *string <= '~' ? *string : '?';
+    while (*string != '\0') {
+        size_t run = 0;
 
-        report_put(output, &c, 1);
+        while (string[run] >= ' ' && string[run] <= '~') {
+            run++;
+        }
+        report_put(output, string, run);
+        string += run;
+        if (*string != '\0') {
+            report_put(output, "?", 1);
+            string++;
+        }
     }
 }
 
@@ -61,20 +69,15 @@ void report_begin(struct report_paragraph *paragraph, struct report_output *outp
 
 static void flush_word(struct report_paragraph *paragraph)
 {
-    static const char blank = ' ';
-
     if (paragraph->length == 0) {
         return;
     }
     if (paragraph->blank
         && paragraph->column + 1 + paragraph->length > REPORT_COLUMNS) {
-        report_put(paragraph->output, "\n", 1);
-        for (unsigned i = 0; i < paragraph->indent; i++) {
-            report_put(paragraph->output, &blank, 1);
-        }
+        report_print(paragraph->output, "\n%*s", (int)paragraph->indent, "");
         paragraph->column = paragraph->indent;
     } else if (paragraph->blank) {
-        report_put(paragraph->output, &blank, 1);
+        report_put(paragraph->output, " ", 1);
         paragraph->column++;
     }
     report_put(paragraph->output, paragraph->word, paragraph->length);

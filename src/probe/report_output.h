@@ -5,9 +5,6 @@
 
 #include "probe/report.h"
 
-/* The longest sentence of the selection, with room. */
-#define REPORT_SENTENCE_MAX  1400
-
 /* Text lines end here where words allow it. */
 #define REPORT_COLUMNS       110
 

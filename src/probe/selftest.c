@@ -22,11 +22,13 @@
 extern const char selftest_guest_start[], selftest_guest_end[], selftest_nop[], selftest_nop_end[];
 extern const char selftest_rep[], selftest_fault[], selftest_fault_landing[], selftest_apic[];
 extern const char selftest_nmi[], selftest_handler_nmi[], selftest_handler_divide[];
+extern const char selftest_hypercall[];
 
 static uint16_t *page;                  /* the micro-guest's memory, at its address 0 */
 static bool running;
 static bool stepped;                    /* the step that was asked for ended */
 static const char *ended_by;            /* NULL: the hypercall */
+static char refusal[512];               /* the backend cannot be used: why */
 
 static uint16_t address_of(const char *label)
 {
@@ -163,16 +165,17 @@ static void bind_for_tests(struct strategy_set set, const struct capabilities *c
     }
 }
 
-static bool prepare(struct cpu *cpu)
+static bool prepare(struct cpu *cpu, const struct capabilities *capabilities)
 {
-    static char error[128];
 
     page = hidden_allocate(4096, 4096);
     page[VECTOR_DE * 2] = address_of(selftest_handler_divide);
     page[VECTOR_NMI * 2] = address_of(selftest_handler_nmi);
     memcpy((char *)page + CODE, selftest_guest_start,
            (size_t)(selftest_guest_end - selftest_guest_start));
-    if (!backend->prepare(error, sizeof error))
+    memcpy((char *)page + address_of(selftest_hypercall), backend->hypercall,
+           sizeof backend->hypercall);
+    if (!backend->prepare(capabilities, refusal, sizeof refusal))
         return false;
     backend->enable(cpu);
     vcpu_prepare(cpu);
@@ -187,14 +190,14 @@ size_t selftest_run(struct capabilities *capabilities, enum backend_id id,
     struct cpu *cpu = this_cpu();
     struct general_registers registers = { 0 };
     size_t count = 0;
+    bool prepared;
 
     if (!strategy_is_bindable(capabilities, set, id, STRATEGY_STEP_DBSTEP))
         return 0;
     strategies_bind_backend(id);
     bind_for_tests(set, capabilities, id);
     cpu->registers = &registers;
-    if (!prepare(cpu))
-        return 0;
+    prepared = prepare(cpu, capabilities);
     for (size_t i = 0; i < sizeof tests / sizeof tests[0] && count < room; i++) {
         struct selftest_result *result = &results[count];
         uint64_t exits = cpu->counters[COUNTER_EXITS], start = tsc_read();
@@ -203,14 +206,16 @@ size_t selftest_run(struct capabilities *capabilities, enum backend_id id,
             continue;
         strategies_bind(tests[i].id);
         result->strategy = tests[i].id;
-        result->detail = tests[i].test(cpu);
+        result->detail = prepared ? tests[i].test(cpu) : refusal;
         result->verdict = result->detail ? SELFTEST_FAILED : SELFTEST_PASSED;
         result->ticks = tsc_read() - start;
         result->exits = (uint32_t)(cpu->counters[COUNTER_EXITS] - exits);
         selection_mark_selftest(capabilities, id, tests[i].id, result->verdict);
         count++;
+        step_cancel(cpu);
     }
-    backend->page_restore(cpu, 0);
+    if (prepared)
+        backend->page_restore(cpu, 0);
     memset(cpu->counters, 0, sizeof cpu->counters);
     cpu->history_next = 0;
     return count;

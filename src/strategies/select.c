@@ -267,31 +267,31 @@ static bool choose(const struct question *q, enum backend_id backend, struct cho
 }
 
 /*
- * The first backend under which everything can be chosen; otherwise the first that is usable at
- * all; BACKEND_NONE when none is.
+ * The first backend under which everything can be chosen.  Otherwise, to explain with: the one that
+ * is given as otherwise; when that is BACKEND_NONE, the first that is usable at all.
  */
-static enum backend_id choose_backend(const struct question *q, struct choice *choice,
-                                      bool *complete)
+static enum backend_id choose_backend(const struct question *q, enum backend_id otherwise,
+                                      struct choice *choice, bool *complete)
 {
-    enum backend_id first = BACKEND_NONE;
-
     *complete = false;
+    memset(choice->strategy, STRATEGY_NONE, sizeof(choice->strategy));
+    memset(choice->asked, 0, sizeof(choice->asked));
     for (unsigned i = 0; i < BACKEND_COUNT; i++) {
-        struct choice attempt;
-
         if (!backend_usable(q, (enum backend_id)i)) {
             continue;
         }
-        *complete = choose(q, (enum backend_id)i, &attempt);
-        if (*complete || first == BACKEND_NONE) {
-            first = (enum backend_id)i;
-            *choice = attempt;
-        }
+        *complete = choose(q, (enum backend_id)i, choice);
         if (*complete) {
-            break;
+            return (enum backend_id)i;
+        }
+        if (otherwise == BACKEND_NONE) {
+            otherwise = (enum backend_id)i;
         }
     }
-    return first;
+    if (otherwise != BACKEND_NONE) {
+        choose(q, otherwise, choice);
+    }
+    return otherwise;
 }
 
 /* ---- the verdicts ---- */
@@ -405,6 +405,8 @@ static void judge_strategy(const struct question *q, enum backend_id backend,
         verdict->verdict = VERDICT_BROKEN;
     } else if (backend == BACKEND_NONE) {
         verdict->verdict = VERDICT_NO_BACKEND;
+    } else if (!strategy_row(id)->way[backend].offered) {
+        verdict->verdict = VERDICT_CONDITION;
     } else if (!request_names(q->request, id)) {
         verdict->verdict = VERDICT_NOT_ASKED;
     } else if (id < choice->strategy[axis] && !condition_holds(choice, (uint8_t)id)) {
@@ -469,21 +471,21 @@ static void describe_axis(const struct question *q, enum axis axis, const struct
 }
 
 /* What auto would take on every axis, and whether the machine would run with it. */
-static bool choose_automatically(const struct question *q, struct selection *out)
+static enum backend_id choose_automatically(const struct question *q, struct selection *out,
+                                            bool *complete)
 {
     struct selection_request automatic = *q->request;
     struct question question = *q;
     struct choice choice;
-    bool complete;
+    enum backend_id backend;
 
     memset(automatic.axis, 0, sizeof(automatic.axis));
     question.request = &automatic;
-    memset(&choice, STRATEGY_NONE, sizeof(choice.strategy));
-    choose_backend(&question, &choice, &complete);
+    backend = choose_backend(&question, BACKEND_NONE, &choice, complete);
     for (unsigned axis = 0; axis < AXIS_COUNT; axis++) {
         out->axis[axis].automatic = choice.strategy[axis];
     }
-    return complete;
+    return backend;
 }
 
 void select_strategies(const struct capabilities *capabilities,
@@ -491,13 +493,13 @@ void select_strategies(const struct capabilities *capabilities,
                        struct strategy_set implemented, struct selection *out)
 {
     const struct question q = { capabilities, request, implemented };
-    struct choice choice = { .asked = { false } };
+    enum backend_id automatic;
+    struct choice choice;
     bool complete, automatic_runs;
 
     memset(out, 0, sizeof(*out));
-    memset(choice.strategy, STRATEGY_NONE, sizeof(choice.strategy));
-    out->backend = (uint8_t)choose_backend(&q, &choice, &complete);
-    automatic_runs = choose_automatically(&q, out);
+    automatic = choose_automatically(&q, out, &automatic_runs);
+    out->backend = (uint8_t)choose_backend(&q, automatic, &choice, &complete);
     for (unsigned i = 0; i < BACKEND_COUNT; i++) {
         judge_backend(&q, (enum backend_id)i, (enum backend_id)out->backend, &out->backends[i]);
     }

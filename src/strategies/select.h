@@ -30,11 +30,14 @@ enum verdict {
     VERDICT_MASKED,             /* all that it lacks was masked by mask= */
     VERDICT_NOT_BUILT,          /* not in this image */
     VERDICT_BROKEN,             /* its self-test failed (or a capability that it needs is broken) */
-    VERDICT_CONDITION,          /* what it needs on another axis is not chosen */
+    VERDICT_CONDITION,          /* what it needs beside it (axis, backend) is not chosen */
     VERDICT_NO_BACKEND          /* could be used, but no backend is bound */
 };
 
 #define MISSING_MAX  (2 * STRATEGY_NEEDS_MAX)
+
+/* Room for any sentence of the selection; a longer one (several refused lists at once) is cut. */
+#define SELECTION_SENTENCE_MAX  2048
 
 struct missing {
     bool looked_at;                             /* false: this way does not count here */
@@ -105,7 +108,7 @@ void selection_mark_forced(const struct selection *selection, struct capabilitie
 /*
  * The sentence for the outcome, one line without a newline: why the machine cannot run, or why a
  * request is refused, with every missing bit and what can be done; the losing axes for a degraded
- * one.  Returns what format_text returns; 1000 bytes are enough.
+ * one.  Returns what format_text returns.
  */
 int selection_format_outcome(const struct selection *selection,
                              const struct capabilities *capabilities,

@@ -168,6 +168,11 @@ static void append_condition(struct text *text, const struct selection *selectio
     enum axis other = AXIS_STEP;
     char name[40];
 
+    if (!strategy_row(id)->way[selection->backend].offered) {
+        text_append(text, "the %s backend has no way to do it, and is the one that is bound",
+                    backend_row((enum backend_id)selection->backend)->name);
+        return;
+    }
     switch (strategy_row(id)->condition) {
     case CONDITION_WITH_STARTUP_SIPI:
         text_append(text, "it needs startup=sipi");
@@ -424,6 +429,16 @@ static void append_refused_name(struct text *text, const struct selection *selec
     }
 }
 
+static bool named_before(const struct preference *preference, unsigned entry)
+{
+    for (unsigned i = 0; i < entry; i++) {
+        if (preference->entry[i].strategy == preference->entry[entry].strategy) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void append_refused_axis(struct text *text, const struct selection *selection,
                                 const struct capabilities *capabilities,
                                 const struct selection_request *request, enum axis axis)
@@ -436,6 +451,9 @@ static void append_refused_axis(struct text *text, const struct selection *selec
     for (unsigned i = 0; i < preference->count; i++) {
         enum strategy_id id = (enum strategy_id)preference->entry[i].strategy;
 
+        if (id >= STRATEGY_COUNT || named_before(preference, i)) {
+            continue;
+        }
         text_append(text, "%s", i != 0 ? "; " : "");
         append_refused_name(text, selection, capabilities, id);
         if (selection->strategy[id].verdict == VERDICT_BROKEN) {
@@ -461,7 +479,7 @@ static bool refused_by_condition(const struct selection *selection,
     for (unsigned i = 0; i < request->axis[axis].count; i++) {
         uint8_t id = request->axis[axis].entry[i].strategy;
 
-        if (selection->strategy[id].verdict != VERDICT_CONDITION) {
+        if (id >= STRATEGY_COUNT || selection->strategy[id].verdict != VERDICT_CONDITION) {
             return false;
         }
     }

@@ -70,7 +70,7 @@ static void exit_nmi(struct cpu *cpu)
     cpu->counters[COUNTER_EXIT_NMI]++;
     backend->host_nmi_allow();
     backend->host_nmi_hold();
-    step_nmi_exit(cpu);
+    step_delivery_ended(cpu);
 }
 
 static void exit_exception(struct cpu *cpu, uint8_t vector)

@@ -3,12 +3,17 @@
 #include "svm/svm.h"
 
 #include "core/hidden.h"
+#include "core/kick.h"
 #include "x86/msr.h"
 
-static bool prepare(char *error, size_t error_size)
+static bool prepare(const struct capabilities *capabilities, char *error, size_t error_size)
 {
+    (void)capabilities;
+    (void)error;
+    (void)error_size;
     svm_bitmaps_prepare();
-    return svm_npt_prepare(error, error_size);
+    svm_npt_prepare();
+    return true;
 }
 
 static void host_nmi_allow(void)
@@ -57,6 +62,7 @@ static void run(struct cpu *cpu)
 
 const struct backend svm_backend = {
     .name = "svm",
+    .hypercall = { 0x0f, 0x01, 0xd9 },
     .prepare = prepare,
     .enable = enable,
     .run = run,
@@ -72,6 +78,7 @@ const struct backend svm_backend = {
     .interrupt_shadow_write = svm_interrupt_shadow_write,
     .exceptions_intercept = svm_exceptions_intercept,
     .nmi_window_request = svm_nmi_window_request,
+    .exit_after_delivery = kick_self,
     .page_map = svm_page_map,
     .page_restore = svm_page_restore,
 };

@@ -50,7 +50,7 @@ void svm_bitmaps_prepare(void);
 extern uint64_t svm_iopm_physical, svm_msrpm_physical;
 
 /* npt.c: nested paging. */
-bool svm_npt_prepare(char *error, size_t error_size);
+void svm_npt_prepare(void);
 void svm_npt_initialise(struct cpu *cpu);
 void svm_page_map(struct cpu *cpu, uint64_t guest_physical, uint64_t host_physical,
                   enum page_access access);

@@ -61,20 +61,30 @@ static uint64_t *register_field(struct vmcb *vmcb, enum guest_register which)
         return &vmcb->dr6;
     case GUEST_DR7:
         return &vmcb->dr7;
+    case GUEST_DEBUG_CONTROL:
+        break;
     }
     __builtin_unreachable();
 }
 
-/* VMRUN demands EFER.SVME; the guest's own EFER never has it. */
+/* VMRUN demands EFER.SVME; the guest's own EFER never has it. Without LBR virtualization DEBUGCTL
+ * stays the guest's in the CPU. */
 uint64_t svm_register_read(struct cpu *cpu, enum guest_register which)
 {
-    uint64_t value = *register_field(vmcb_of(cpu), which);
+    uint64_t value;
 
+    if (which == GUEST_DEBUG_CONTROL)
+        return msr_read(MSR_IA32_DEBUGCTL);
+    value = *register_field(vmcb_of(cpu), which);
     return which == GUEST_EFER ? value & ~EFER_SVME : value;
 }
 
 void svm_register_write(struct cpu *cpu, enum guest_register which, uint64_t value)
 {
+    if (which == GUEST_DEBUG_CONTROL) {
+        msr_write(MSR_IA32_DEBUGCTL, value);
+        return;
+    }
     if (which == GUEST_EFER)
         value |= EFER_SVME;
     *register_field(vmcb_of(cpu), which) = value;

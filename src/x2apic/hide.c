@@ -2,8 +2,7 @@
 /* x2apic=hide: the guest sees a processor without x2APIC (SDM Vol 3: APIC > Extended XAPIC (x2APIC) >
  * Detecting and Enabling x2APIC Mode): the CPUID bit is clear, its MSRs and IA32_APIC_BASE.EXTD raise
  * #GP. Also where the processor really has none. */
-#include "apic/local.h"
-#include "apic/policy.h"
+#include "apic/registers.h"
 #include "core/backend.h"
 #include "core/hidden.h"
 #include "core/machine.h"
@@ -22,31 +21,28 @@ static void filter_cpuid(struct cpu *cpu, uint32_t leaf, uint32_t words[4])
 
 static bool read(struct cpu *cpu, uint32_t index, uint64_t *value)
 {
-    (void)cpu;
     if (index != MSR_IA32_APIC_BASE)
         return false;
-    *value = msr_read(MSR_IA32_APIC_BASE);
+    *value = cpu->apic.base | (msr_read(MSR_IA32_APIC_BASE) & (APIC_BASE_BSP | APIC_BASE_EN));
     return true;
 }
 
-/* The page may move (not onto hidden memory), the watch moves with it. The enable bit is refused:
- * QEMU 7.2 and Bochs 2.7 never enable an APIC again, and the host's own messages need it. */
+/* The guest's page moves (not onto hidden memory), the hardware's stays: where it was the guest then
+ * finds nothing. QEMU's APIC does not move, whatever the MSR says, and the host needs its own. The
+ * enable bit is refused: QEMU 7.2 and Bochs 2.7 never enable an APIC again. BSP is what it is. */
 static bool write_apic_base(struct cpu *cpu, uint64_t value)
 {
-    uint64_t old = msr_read(MSR_IA32_APIC_BASE);
     uint64_t address = value & UINT64_C(0x000ffffffffff000);
     uint64_t legal = APIC_BASE_BSP | APIC_BASE_EN
                    | (((UINT64_C(1) << machine.physical_address_bits) - 1) & ~UINT64_C(0xfff));
 
     if (value & ~legal || !(value & APIC_BASE_EN) || hidden_contains(address))
         return false;
-    if (value == old)
+    if (address == cpu->apic.base)
         return true;
-    if (!msr_write_safe(MSR_IA32_APIC_BASE, value))
-        return false;
-    startup_mailbox_set_bootstrap(&cpu->mailbox, value & APIC_BASE_BSP);
-    backend->page_restore(cpu, cpu->apic.base);
-    cpu->apic.base = msr_read(MSR_IA32_APIC_BASE) & UINT64_C(0x000ffffffffff000);
+    if (cpu->apic.base != cpu->apic.hardware_base)
+        backend->page_restore(cpu, cpu->apic.base);
+    cpu->apic.base = address;
     binding.apic->attach(cpu);
     return true;
 }

@@ -8,10 +8,15 @@
 #include <stdint.h>
 
 #define MSR_IA32_TSC                0x00000010
+#define MSR_IA32_FEATURE_CONTROL    0x0000003a
+#define   FEATURE_CONTROL_LOCK      (UINT64_C(1) << 0)
+#define   FEATURE_CONTROL_VMX_OUTSIDE_SMX (UINT64_C(1) << 2)
 #define MSR_IA32_BIOS_UPDT_TRIG     0x00000079
 #define MSR_IA32_DEBUGCTL           0x000001d9
 #define   DEBUGCTL_BTF              (UINT64_C(1) << 1)
 #define MSR_IA32_PAT                0x00000277
+#define MSR_VMX_FIRST               0x00000480
+#define MSR_VMX_LAST                0x000004ff
 #define MSR_X2APIC_FIRST            0x00000800
 #define MSR_X2APIC_LAST             0x000008ff
 #define MSR_EFER                    0xc0000080

@@ -18,6 +18,8 @@
 #define CR4_PAE             (UINT64_C(1) << 5)
 #define CR4_PGE             (UINT64_C(1) << 7)
 #define CR4_VMXE            (UINT64_C(1) << 13)
+#define CR4_SMXE            (UINT64_C(1) << 14)
+#define CR4_PCIDE           (UINT64_C(1) << 17)
 #define CR4_OSXSAVE         (UINT64_C(1) << 18)
 #define CR4_PKE             (UINT64_C(1) << 22)
 

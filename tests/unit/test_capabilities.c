@@ -226,11 +226,11 @@ static const struct expected svm_edx[] = {
     { 6, "FlushByAsid" },
     { 7, "DecodeAssists" },
     { 8, "PmcVirt" },
-    { 9, "SseIsa10Compat" },
+    { 9, "Ssse3Sse5Dis" },
     { 10, "PauseFilter" },
     { 12, "PauseFilterThreshold" },
     { 13, "AVIC" },
-    { 15, "VmsaveVirt" },
+    { 15, "VMSAVEvirt" },
     { 16, "VGIF" },
     { 17, "GMET" },
     { 18, "x2AVIC" },
@@ -245,7 +245,6 @@ static const struct expected svm_edx[] = {
     { 28, "NestedVirtVmcbAddrChk" },
     { 29, "BusLockThreshold" },
     { 30, "IdleHltIntercept" },
-    { 31, "EnhancedShutdownIntercept" },
 };
 static const struct expected svm_ecx[] = { { 6, "x2AVIC_EXT" } };
 
@@ -275,7 +274,7 @@ static const struct expected extended7_edx[] = { { 8, "Invariant TSC" } };
 struct expected_register {
     uint32_t leaf_or_msr;
     uint32_t subleaf;
-    int reg;                    /* enum raw_register; -1: an MSR; -2: a control word's allowed-1 half */
+    int reg;                    /* enum raw_register, WHOLE_MSR or ALLOWED_1 (of a control word) */
     const struct expected *rows;
     size_t count;
 };

@@ -28,14 +28,15 @@ static void begin(struct cpu *cpu)
     backend->register_write(cpu, GUEST_RFLAGS, (rflags & ~RFLAGS_IF) | RFLAGS_TF | RFLAGS_RF);
     backend->exceptions_intercept(cpu, ALL_EXCEPTIONS);
     if (cpu->guest_debug_control & DEBUGCTL_BTF)
-        msr_write(MSR_IA32_DEBUGCTL, cpu->guest_debug_control & ~DEBUGCTL_BTF);
+        backend->register_write(cpu, GUEST_DEBUG_CONTROL,
+                                cpu->guest_debug_control & ~DEBUGCTL_BTF);
 }
 
 static void restore_common(struct cpu *cpu)
 {
     backend->exceptions_intercept(cpu, 0);
     if (cpu->guest_debug_control & DEBUGCTL_BTF)
-        msr_write(MSR_IA32_DEBUGCTL, cpu->guest_debug_control);
+        backend->register_write(cpu, GUEST_DEBUG_CONTROL, cpu->guest_debug_control);
 }
 
 /* Breakpoints of the guest that the instruction hit: the low bits of DR6 that DR7 enables. DR6 shows

@@ -17,12 +17,15 @@
 
 static void map_between_steps(struct cpu *cpu)
 {
-    backend->page_map(cpu, cpu->apic.base, cpu->apic.base,
+    backend->page_map(cpu, cpu->apic.base, cpu->apic.hardware_base,
                       cpu->apic.reads_closed ? PAGE_NONE : PAGE_READ);
 }
 
+/* The override of the real page comes first and stays, wherever the guest has put its own: nothing
+ * may ever show the guest the registers themselves for writing. */
 static void attach(struct cpu *cpu)
 {
+    backend->page_map(cpu, cpu->apic.hardware_base, cpu->apic.hardware_base, PAGE_NONE);
     map_between_steps(cpu);
 }
 

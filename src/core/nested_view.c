@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Guest-physical addresses are host-physical addresses, in the largest pages that the processor and
+ * the memory types allow, but for the hidden region (all of it shows one page of ones, read-only)
+ * and what a CPU's own overrides say.
+ *
+ * Shared by all CPUs: page directories below the end of RAM, the table of the hidden region, tables
+ * of pages whose memory types differ within 2 MiB; constant but for the memory types. A CPU's own
+ * view: top level, one page-directory-pointer table, and a pool from which the tables above an
+ * override are cloned, and tables for what lies beyond RAM are made when touched. When the pool is
+ * used up the view is built anew from the overrides, which are the truth. */
+#include "core/nested_view.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "boot/layout.h"
+#include "core/hidden.h"
+#include "core/machine.h"
+#include "core/paging.h"
+
+#define SIZE_4K             UINT64_C(0x1000)
+#define SIZE_2M             UINT64_C(0x200000)
+#define SIZE_1G             UINT64_C(0x40000000)
+#define ENTRIES             512
+#define POOL_FIRST          2           /* after the top level and its first pointer table */
+#define TYPE_TABLES         24          /* for ranges with more than one memory type */
+
+static const struct nested_format *format;
+static uint64_t *shared_pointers;       /* template of the first 512 GiB */
+static uint64_t hidden_table;           /* physical: 512 entries, all the page of ones */
+static uint64_t *directories[ENTRIES];  /* those made for RAM, by GiB */
+static uint64_t *type_tables;           /* TYPE_TABLES of them; used again at each retype */
+static unsigned type_tables_used;
+static _Atomic uint32_t generation;     /* of the shared tables */
+
+static uint64_t *table_at(uint64_t physical)
+{
+    return (uint64_t *)(DIRECT_MAP + physical);
+}
+
+static uint64_t *page_of_view(struct cpu *cpu, unsigned index)
+{
+    return cpu_block_page(cpu, CPU_BLOCK_PAGE_VIEW + index);
+}
+
+static bool memory_type(uint64_t physical, uint64_t size, uint64_t *bits)
+{
+    *bits = 0;
+    return !format->memory_type || format->memory_type(physical, size, bits);
+}
+
+/* An entry that maps a page of host memory. */
+static uint64_t page_entry(uint64_t physical, uint64_t size, enum page_access access)
+{
+    uint64_t type;
+
+    memory_type(physical, size, &type);
+    return physical | format->page[access] | type | (size == SIZE_4K ? 0 : PTE_LARGE);
+}
+
+static bool has_one_type(uint64_t physical, uint64_t size)
+{
+    uint64_t type;
+
+    return memory_type(physical, size, &type);
+}
+
+static uint64_t *take_type_table(void)
+{
+    if (type_tables_used == TYPE_TABLES)
+        return NULL;
+    return type_tables + ENTRIES * type_tables_used++;
+}
+
+static bool overlaps_hidden(uint64_t address, uint64_t size)
+{
+    return address < hidden_start() + hidden_length() && hidden_start() < address + size;
+}
+
+/* 2 MiB: the hidden region's table, one page, or where the types differ a table of small pages. */
+static uint64_t directory_entry(uint64_t address)
+{
+    uint64_t *table;
+
+    if (overlaps_hidden(address, SIZE_2M))
+        return hidden_table | format->table;
+    if (has_one_type(address, SIZE_2M) || !(table = take_type_table()))
+        return page_entry(address, SIZE_2M, PAGE_READ_WRITE);
+    for (unsigned i = 0; i < ENTRIES; i++)
+        table[i] = page_entry(address + i * SIZE_4K, SIZE_4K, PAGE_READ_WRITE);
+    return physical_of(table) | format->table;
+}
+
+static uint64_t pointer_entry(unsigned index)
+{
+    uint64_t address = index * SIZE_1G, *directory = directories[index];
+
+    if (format->pages_1g && !overlaps_hidden(address, SIZE_1G)) {
+        if (has_one_type(address, SIZE_1G))
+            return page_entry(address, SIZE_1G, PAGE_READ_WRITE);
+        if (!directory && !(directory = take_type_table()))
+            return page_entry(address, SIZE_1G, PAGE_READ_WRITE);
+    }
+    if (!directory)
+        return 0;
+    for (unsigned i = 0; i < ENTRIES; i++)
+        directory[i] = directory_entry(address + i * SIZE_2M);
+    return physical_of(directory) | format->table;
+}
+
+static void build_shared(void)
+{
+    type_tables_used = 0;
+    for (unsigned i = 0; i < ENTRIES; i++)
+        shared_pointers[i] = pointer_entry(i);
+}
+
+void nested_view_prepare(const struct nested_format *vendor)
+{
+    uint64_t *ones = hidden_allocate(SIZE_4K, SIZE_4K);
+    uint64_t *table = hidden_allocate(SIZE_4K, SIZE_4K);
+    uint64_t type;
+
+    format = vendor;
+    memset(ones, 0xff, SIZE_4K);
+    memory_type(physical_of(ones), SIZE_4K, &type);
+    for (unsigned i = 0; i < ENTRIES; i++)
+        table[i] = physical_of(ones) | format->page[PAGE_READ] | type;
+    hidden_table = physical_of(table);
+
+    shared_pointers = hidden_allocate(SIZE_4K, SIZE_4K);
+    if (format->memory_type)
+        type_tables = hidden_allocate(TYPE_TABLES * SIZE_4K, SIZE_4K);
+    for (unsigned i = 0; i < ENTRIES && i * SIZE_1G < machine.physical_end; i++) {
+        if (!format->pages_1g || overlaps_hidden(i * SIZE_1G, SIZE_1G)
+            || !has_one_type(i * SIZE_1G, SIZE_1G))
+            directories[i] = hidden_allocate(SIZE_4K, SIZE_4K);
+    }
+    build_shared();
+}
+
+static void start_view(struct cpu *cpu)
+{
+    uint64_t *top = page_of_view(cpu, 0), *pointers = page_of_view(cpu, 1);
+
+    memset(top, 0, SIZE_4K);
+    memcpy(pointers, shared_pointers, SIZE_4K);
+    top[0] = physical_of(pointers) | format->table;
+    cpu->view.pool_used = 0;
+}
+
+static bool is_private(struct cpu *cpu, uint64_t physical)
+{
+    return physical - physical_of(cpu) < CPU_BLOCK_SIZE;
+}
+
+/* The table below *entry at `level` (4 is the top), as one of this CPU's own: cloned when it is
+ * shared, split when it is a large page, empty when there is none. NULL: the pool is used up. */
+static uint64_t *own_table(struct cpu *cpu, uint64_t *entry, unsigned level)
+{
+    uint64_t *table;
+
+    if ((*entry & PTE_PRESENT) && !(*entry & PTE_LARGE) && is_private(cpu, *entry & PTE_ADDRESS))
+        return table_at(*entry & PTE_ADDRESS);
+    if (POOL_FIRST + cpu->view.pool_used == CPU_BLOCK_VIEW_PAGES)
+        return NULL;
+    table = page_of_view(cpu, POOL_FIRST + cpu->view.pool_used++);
+    if (!(*entry & PTE_PRESENT)) {
+        memset(table, 0, SIZE_4K);
+    } else if (*entry & PTE_LARGE) {
+        uint64_t size = level == 3 ? SIZE_2M : SIZE_4K;
+        uint64_t kept = *entry & ~(level == 2 ? PTE_LARGE : 0);
+
+        for (unsigned i = 0; i < ENTRIES; i++)
+            table[i] = kept + i * size;
+    } else {
+        memcpy(table, table_at(*entry & PTE_ADDRESS), SIZE_4K);
+    }
+    *entry = physical_of(table) | format->table;
+    return table;
+}
+
+/* Walks to the table of `last` (1: page table, 2: page directory, 3: pointers) that covers an
+ * address, every table on the way this CPU's own. */
+static uint64_t *walk(struct cpu *cpu, uint64_t guest_physical, unsigned last)
+{
+    uint64_t *table = page_of_view(cpu, 0);
+
+    for (unsigned level = 4; level > last && table; level--)
+        table = own_table(cpu, &table[guest_physical >> (9 * level + 3) & 511], level);
+    return table;
+}
+
+static bool apply(struct cpu *cpu, const struct view_override *override)
+{
+    uint64_t *table = walk(cpu, override->guest_physical, 1);
+
+    if (!table)
+        return false;
+    table[override->guest_physical >> 12 & 511] = override->access == PAGE_NONE ? 0
+        : page_entry(override->host_physical, SIZE_4K, override->access);
+    return true;
+}
+
+/* Builds the view from nothing but the overrides. The first, the APIC page, must never fail; an
+ * empty pool has room for it. Of the others, which only show the page of ones where they do not fit,
+ * the last come first, so that the instruction that needs them can go on. */
+static void rebuild(struct cpu *cpu)
+{
+    struct cpu_view *view = &cpu->view;
+
+    start_view(cpu);
+    if (view->override_count)
+        apply(cpu, &view->override[0]);
+    for (unsigned i = view->override_count; i-- > 1;)
+        apply(cpu, &view->override[i]);
+}
+
+uint64_t nested_view_initialise(struct cpu *cpu)
+{
+    cpu->view.override_count = 0;
+    cpu->view.generation = atomic_load(&generation);
+    start_view(cpu);
+    return physical_of(page_of_view(cpu, 0));
+}
+
+void nested_view_map(struct cpu *cpu, uint64_t guest_physical, uint64_t host_physical,
+                     enum page_access access)
+{
+    struct cpu_view *view = &cpu->view;
+    unsigned i = 0;
+
+    guest_physical &= ~(SIZE_4K - 1);
+    while (i < view->override_count && view->override[i].guest_physical != guest_physical)
+        i++;
+    /* The APIC page is the first override and stays; a step's pages make room for each other. */
+    if (i == VIEW_OVERRIDES)
+        i = VIEW_OVERRIDES - 1;
+    if (i == view->override_count)
+        view->override_count++;
+    view->override[i] = (struct view_override){ guest_physical, host_physical, access };
+    if (!apply(cpu, &view->override[i]))
+        rebuild(cpu);
+}
+
+bool nested_view_restore(struct cpu *cpu, uint64_t guest_physical)
+{
+    struct cpu_view *view = &cpu->view;
+
+    guest_physical &= ~(SIZE_4K - 1);
+    for (unsigned i = 0; i < view->override_count; i++) {
+        if (view->override[i].guest_physical != guest_physical)
+            continue;
+        view->override_count--;
+        memmove(&view->override[i], &view->override[i + 1],
+                (view->override_count - i) * sizeof view->override[0]);
+        rebuild(cpu);
+        return true;
+    }
+    return false;
+}
+
+/* The largest page that may map an address that no table covers. */
+static uint64_t size_for(uint64_t guest_physical)
+{
+    if (format->pages_1g && has_one_type(guest_physical & ~(SIZE_1G - 1), SIZE_1G))
+        return SIZE_1G;
+    return has_one_type(guest_physical & ~(SIZE_2M - 1), SIZE_2M) ? SIZE_2M : SIZE_4K;
+}
+
+static bool fill(struct cpu *cpu, uint64_t guest_physical)
+{
+    uint64_t size = size_for(guest_physical);
+    unsigned level = size == SIZE_1G ? 3 : size == SIZE_2M ? 2 : 1;
+    uint64_t *table = walk(cpu, guest_physical, level);
+
+    if (!table)
+        return false;
+    table[guest_physical / size % ENTRIES] =
+        page_entry(guest_physical & ~(size - 1), size, PAGE_READ_WRITE);
+    return true;
+}
+
+bool nested_view_fill(struct cpu *cpu, uint64_t guest_physical)
+{
+    if (guest_physical >> machine.physical_address_bits)
+        return false;
+    if (!fill(cpu, guest_physical)) {
+        /* The pages of a step give way; should the instruction need them, it faults again. */
+        cpu->view.override_count = 1;
+        rebuild(cpu);
+        fill(cpu, guest_physical);
+    }
+    return true;
+}
+
+void nested_view_retype(void)
+{
+    build_shared();
+    atomic_fetch_add(&generation, 1);
+}
+
+bool nested_view_follow(struct cpu *cpu)
+{
+    uint32_t now = atomic_load(&generation);
+
+    if (cpu->view.generation == now)
+        return false;
+    cpu->view.generation = now;
+    rebuild(cpu);
+    return true;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The guest's physical address space as nested paging shows it, for both vendors (APM Vol 2: Secure
+ * Virtual Machine > Nested Paging; SDM Vol 3: VMX Support for Address Translation > The Extended
+ * Page Table Mechanism). The two formats share the shape of the tables, the place of the address,
+ * the large-page bit, and bit 0, which every entry here that is not empty has set. */
+#ifndef SEXTANT_CORE_NESTED_VIEW_H
+#define SEXTANT_CORE_NESTED_VIEW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/backend.h"
+#include "core/cpu.h"
+
+struct nested_format {
+    uint64_t table;             /* bits of an entry that points to a table */
+    uint64_t page[3];           /* bits of an entry that maps a page, by enum page_access */
+    bool pages_1g;
+    /* Bits for the memory type of host memory. False when the range has more than one; *bits are
+     * then those of the one that is safe for all of it. NULL: entries carry no type. */
+    bool (*memory_type)(uint64_t physical, uint64_t size, uint64_t *bits);
+};
+
+/* Builds what all CPUs share. Boot CPU, once. */
+void nested_view_prepare(const struct nested_format *format);
+
+/* Gives a CPU a view without overrides; returns the physical address of its top-level table. */
+uint64_t nested_view_initialise(struct cpu *cpu);
+
+/* Overrides one page of this CPU's view, and removes an override (false: there was none). The
+ * caller flushes what the processor caches of the view. Exit context. */
+void nested_view_map(struct cpu *cpu, uint64_t guest_physical, uint64_t host_physical,
+                     enum page_access access);
+bool nested_view_restore(struct cpu *cpu, uint64_t guest_physical);
+
+/* Maps what lies at an address that no table covers yet; false when the address is impossible. Exit
+ * context; the caller flushes. */
+bool nested_view_fill(struct cpu *cpu, uint64_t guest_physical);
+
+/* The memory types have changed: writes those of the shared tables anew. All other CPUs are stopped
+ * and call nested_view_follow() before they enter the guest again. */
+void nested_view_retype(void);
+
+/* Takes over what nested_view_retype() did: true when the caller has to flush. One load when there
+ * is nothing to do. Exit context. */
+bool nested_view_follow(struct cpu *cpu);
+
+#endif

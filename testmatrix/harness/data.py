@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""hosts.toml, strategies.toml, guests.toml: their rows, checked when they are read, and the cells of the matrix."""
+
+import dataclasses
+import itertools
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from runner.machine import Host as RunnerHost
+
+HERE = Path(__file__).resolve().parents[1]
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+OUTCOMES = ("runs", "degraded", "cannot_run", "not_64_bit")
+Row = TypeVar("Row")
+
+
+class DataError(Exception):
+    """A row that is wrong; the text names it."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """A machine that is emulated.
+
+    outcome: what the report must say; not_64_bit: no report, because the image has no 32-bit one, but its sentence.
+    tags: what guests.toml and strategies.toml select hosts by. long: none of its cells belongs in `make test`.
+    sentence, advice: part of what the report must say about a machine that cannot carry a guest.
+    backend: that the report must choose. present, absent: capabilities, by the report's identifiers.
+    """
+
+    name: str
+    emulator: str
+    model: str
+    about: str
+    outcome: str
+    tags: tuple[str, ...] = ()
+    processors: int = 4
+    memory: int = 512           # MiB
+    backend: str | None = None
+    sentence: str = ""
+    advice: str = ""
+    present: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    long: bool = False
+
+    @property
+    def machine_host(self) -> RunnerHost:
+        return RunnerHost(self.emulator, self.model)
+
+    @property
+    def has_report(self) -> bool:
+        return self.outcome != "not_64_bit"
+
+    @property
+    def runs(self) -> bool:
+        return self.outcome in ("runs", "degraded")
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """Boot parameters, and what they force: axis → strategy. hosts, long_hosts, guests: where it is tried, by tag and by
+    name; on long_hosts only in `make matrix`."""
+
+    name: str
+    about: str
+    force: dict[str, str] = dataclasses.field(default_factory=dict)
+    hosts: tuple[str, ...] = ()
+    long_hosts: tuple[str, ...] = ()
+    guests: tuple[str, ...] = ("*",)
+
+    @property
+    def parameters(self) -> str:
+        return " ".join(f"{axis}={strategy}" for axis, strategy in self.force.items())
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A test guest of guests/. hosts, long_hosts: as for a strategy.
+    bare_model: the model of the bare emulator that says what is right, made of the host's."""
+
+    name: str
+    about: str
+    hosts: tuple[str, ...]
+    long_hosts: tuple[str, ...] = ()
+    bare_model: str = "{model}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    host: Host
+    strategy: Strategy
+    guest: Guest
+    long: bool
+
+    @property
+    def name(self) -> str:
+        return f"{self.host.name}/{self.strategy.name}/{self.guest.name}"
+
+
+def read(file: str, table: str, row: type[Row]) -> dict[str, Row]:
+    """The rows of a file by their names; every key of a row is one that is known, and has the type that it must have."""
+    document = tomllib.loads((HERE / file).read_text())
+    rows: dict[str, Row] = {}
+    if set(document) != {table}:
+        raise DataError(f"{file} has the tables {', '.join(document)}, not [[{table}]] alone")
+    for values in document[table]:
+        made = make(file, row, values)
+        name = values["name"]
+        if name in rows:
+            raise DataError(f"{file}: two rows have the name {name}")
+        rows[name] = made
+    return rows
+
+
+def make(file: str, row: type[Row], values: dict[str, Any]) -> Row:
+    name = values.get("name", "?")
+    fields = {field.name: field for field in dataclasses.fields(row)}       # type: ignore[arg-type]
+    if not NAME.fullmatch(str(name)):
+        raise DataError(f"{file}: {name!r} cannot be part of a test's id")
+    if unknown := set(values) - set(fields):
+        raise DataError(f"{file}: {name} has the unknown keys {', '.join(sorted(unknown))}")
+    missing = [key for key, field in fields.items() if key not in values and is_required(field)]
+    if missing:
+        raise DataError(f"{file}: {name} lacks {', '.join(missing)}")
+    return row(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+
+
+def is_required(field: "dataclasses.Field[Any]") -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def selects(tags: tuple[str, ...], host: Host) -> bool:
+    return "*" in tags or bool(set(tags) & set(host.tags))
+
+
+def hosts() -> dict[str, Host]:
+    rows = read("hosts.toml", "host", Host)
+    for host in rows.values():
+        if host.outcome not in OUTCOMES:
+            raise DataError(f"hosts.toml: {host.name}: outcome {host.outcome!r} is none of {', '.join(OUTCOMES)}")
+        if not host.runs and not host.sentence:
+            raise DataError(f"hosts.toml: {host.name}: a host that cannot run a guest needs the sentence that says why")
+    return rows
+
+
+def strategies() -> dict[str, Strategy]:
+    return read("strategies.toml", "strategy", Strategy)
+
+
+def guests() -> dict[str, Guest]:
+    return read("guests.toml", "guest", Guest)
+
+
+def cells() -> list[Cell]:
+    """Every guest on every host where it belongs, with every strategy that is to be tried there."""
+    chosen = []
+    for host, strategy, guest in itertools.product(hosts().values(), strategies().values(), guests().values()):
+        if "*" not in strategy.guests and guest.name not in strategy.guests:
+            continue
+        usual = selects(strategy.hosts, host) and selects(guest.hosts, host)
+        if usual or all(selects(row.hosts + row.long_hosts, host) for row in (strategy, guest)):
+            chosen.append(Cell(host, strategy, guest, host.long or not usual))
+    return chosen

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Runs machines for one test and keeps what they leave: the serial console, the command line, what QEMU complained of."""
+
+import hashlib
+import signal
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from runner import exit_codes, guests, outcome
+from runner.console import Result
+from runner.machine import Machine
+
+from . import data, report, tap
+from .dialogue import LIMIT, SILENCE, Dialogue
+from .report import Report
+from .shared import Shared
+
+# How a run can end, beside the names in src/core/exit_codes.def.
+ALL_OK, SOME_NOT_OK, POWER_OFF, RESET = "all ok", "some not ok", "power off", "reset"
+
+
+class ImageChanged(Exception):
+    """The image was built again while the tests ran, so they do not speak of one image."""
+
+
+def ending(result: Result) -> str:
+    """How a run ended, in one word or two."""
+    code = outcome.code(result)
+    known = exit_codes.read().get(code) if code is not None else None
+    if known:
+        return known.name
+    if code in (outcome.GUEST_ALL_OK, outcome.GUEST_SOME_NOT_OK):
+        return ALL_OK if code == outcome.GUEST_ALL_OK else SOME_NOT_OK
+    if result.status < 0:
+        return f"died of {signal.Signals(-result.status).name}"
+    if result.status == 0 and result.reason in ("guest-reset", "guest-shutdown"):
+        return RESET if result.reason == "guest-reset" else POWER_OFF
+    return f"status {result.status}, {result.reason}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run left. errors: what the emulator itself said."""
+
+    result: Result
+
+    @cached_property
+    def text(self) -> str:
+        return self.result.output.decode(errors="replace").replace("\r", "")
+
+    @cached_property
+    def lines(self) -> list[str]:
+        return self.text.splitlines()
+
+    @cached_property
+    def ending(self) -> str:
+        return ending(self.result)
+
+    @property
+    def errors(self) -> str:
+        return self.result.errors.decode(errors="replace")
+
+    @cached_property
+    def report(self) -> Report:
+        return report.parse(self.text)
+
+    @cached_property
+    def tap(self) -> tap.Tap:
+        return tap.parse(self.lines)
+
+    def sentences(self) -> str:
+        """All that was said, on one line: sentences are broken differently on every console."""
+        return " ".join(self.text.split())
+
+
+@dataclass(frozen=True)
+class Lab:
+    """build: where `make` put the image and the guests; directory: of this test's artefacts."""
+
+    build: Path
+    directory: Path
+    shared: Shared
+
+    # ---- machines ----
+
+    @property
+    def image(self) -> Path:
+        """The image; one session is about one image."""
+        path = self.build / "sextant.elf"
+        first = self.shared.once("image", lambda place: sha256(path))
+        if sha256(path) != first:
+            raise ImageChanged(f"{path} was built again while the tests ran")
+        return path
+
+    def machine(self, host: data.Host, parameters: str = "", guest: guests.Guest | None = None,
+                **changes: Any) -> Machine:
+        """The image with a guest on a host."""
+        values: dict[str, Any] = {"processors": host.processors, "memory": host.memory, "image": self.image}
+        return Machine(host.machine_host, parameters=parameters, guest=guest, **(values | changes))
+
+    def bare(self, host: data.Host, guest: guests.Guest, model: str = "{model}", **changes: Any) -> Machine:
+        """The guest on the emulator alone."""
+        values: dict[str, Any] = {"processors": host.processors, "memory": host.memory}
+        bare_host = data.RunnerHost(host.emulator, model.format(model=host.model))
+        return Machine(bare_host, guest=guest, **(values | changes))
+
+    def guest(self, name: str, arguments: str = "") -> guests.Guest:
+        """amd64 or i386, its shell driven by the test, or a guest of guests/."""
+        return guests.find(name, self.build, arguments, script=True)
+
+    # ---- runs ----
+
+    def talk(self, machine: Machine, name: str = "sextant", silence: float = SILENCE, limit: float = LIMIT) -> Dialogue:
+        return Dialogue(machine, self.directory, name, silence, limit)
+
+    def run(self, machine: Machine, name: str = "sextant", silence: float = SILENCE, limit: float = LIMIT) -> Run:
+        """To its end, without saying anything to it."""
+        with self.talk(machine, name, silence, limit) as dialogue:
+            return Run(dialogue.end())
+
+    # ---- what is measured once a session ----
+
+    def at(self, directory: Path) -> "Lab":
+        return Lab(self.build, directory, self.shared)
+
+    def report(self, host: data.Host) -> Report:
+        """The host's own report: what it has, and so what may be skipped there."""
+        def measure(place: Path) -> str:
+            run = self.at(place).run(self.machine(host, "report=only"))
+            report.parse(run.text)
+            return run.text
+        return report.parse(self.shared.once(f"report/{host.name}", measure))
+
+    def oracle(self, host: data.Host, guest: data.Guest) -> list[str]:
+        """What the guest says on the bare emulator, which must find nothing wrong with it either."""
+        def measure(place: Path) -> list[str]:
+            run = self.at(place).run(self.bare(host, self.guest(guest.name), guest.bare_model), "bare")
+            if complaints := run.tap.complaints() + ([] if run.ending == ALL_OK else [f"it ended: {run.ending}"]):
+                raise AssertionError(f"{guest.name} is wrong on the bare emulator: {'; '.join(complaints)}")
+            return run.tap.lines
+        return list(self.shared.once(f"oracle/{host.name}/{guest.name}", measure))
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The matrix: every test guest on Sextant says what it says on the bare emulator, whatever host and strategy.
+
+Where the host's own report calls the machine or the strategy unusable, the cell passes when the image refuses with the
+report's own reason, a sentence at the head of what it prints, and its exit code.
+"""
+
+import pytest
+from harness import data, lab
+from harness.data import Cell
+from harness.lab import Lab, Run
+from harness.report import VERDICTS, Report
+from runner.guests import ROOT
+
+UNAVAILABLE = ("missing", "masked", "not built", "broken", "no backend")
+
+
+def parameters() -> list[object]:
+    return [pytest.param(cell, id=cell.name, marks=[pytest.mark.long] if cell.long else []) for cell in data.cells()]
+
+
+@pytest.mark.parametrize("cell", parameters())
+def test_cell(lab: Lab, cell: Cell) -> None:
+    run = lab.run(lab.machine(cell.host, cell.strategy.parameters, lab.guest(cell.guest.name)))
+    if not cell.host.has_report:
+        expect_sentence(run, "EXIT_CANNOT_RUN", cell.host.sentence)
+        return
+    report = lab.report(cell.host)
+    if report.outcome == "cannot_run":
+        expect_refusal(run, "cannot_run", "EXIT_CANNOT_RUN", report.sentence)
+    elif reasons := unavailable(report, cell.strategy):
+        for reason in reasons:
+            expect_refusal(run, "refused", "EXIT_REFUSED", reason)
+    else:
+        expect_same(run, cell, lab.oracle(cell.host, cell.guest))
+
+
+def unavailable(report: Report, strategy: data.Strategy) -> list[str]:
+    """Why the host's report says that a forced strategy cannot be had there."""
+    rows = [report.strategy(axis, name) for axis, name in strategy.force.items()]
+    return [row["reason"] for row in rows if row["verdict"] in UNAVAILABLE]
+
+
+def expect_sentence(run: Run, ending: str, sentence: str) -> None:
+    assert sentence in run.sentences()
+    assert run.ending == ending
+
+
+def expect_refusal(run: Run, outcome: str, ending: str, reason: str) -> None:
+    """The verdict and the reason stand in the first line, and no guest was started."""
+    first = run.lines[0] if run.lines else ""
+    assert first.startswith(VERDICTS[outcome])
+    assert reason in first
+    assert run.ending == ending
+    assert run.tap.planned is None, "the guest ran all the same"
+
+
+def expect_same(run: Run, cell: Cell, right: list[str]) -> None:
+    assert run.report.binding | cell.strategy.force == run.report.binding, "another strategy is bound than was forced"
+    assert run.tap.lines == right, "the guest sees another machine than the bare one"
+    assert run.tap.complaints() == []
+    assert run.ending == lab.ALL_OK
+    assert between_report_and_guest(run) == [], "something is said between the report and the guest"
+
+
+def between_report_and_guest(run: Run) -> list[str]:
+    """What is said after the report's last part, the advice."""
+    after = run.tap.before[run.tap.before.index("What you can change") + 1:]
+    return [line for line in after if line.strip() and not line.startswith((" ", "#"))]
+
+
+def test_every_guest_has_a_row() -> None:
+    """A guest that nobody runs proves nothing."""
+    assert set(data.guests()) == {path.parent.name for path in ROOT.glob("guests/*/main.c")}
+
+
+def test_every_guest_is_in_the_matrix() -> None:
+    """Each guest has a cell on the main host that `make test` runs."""
+    assert {cell.guest.name for cell in data.cells() if "main" in cell.host.tags and not cell.long} == set(data.guests())
