@@ -12,7 +12,7 @@ ARGS       ?=#             boot parameters of Sextant
 LINUX_ARGS ?=#             more words for the guest's own command line
 JSON       ?=#             1: report prints the JSON object and nothing else
 BARE       ?=#             1: run without Sextant, the guest on the bare emulator
-# Variables for building: BUILD (where the results go), V=1 (show the commands), PYTEST_ARGS.
+# Variables for building: BUILD (where the results go), V=1 (show the commands), JOBS, PYTEST_ARGS.
 BUILD      ?= build
 
 SHELL       := /bin/bash
@@ -29,9 +29,9 @@ MACHINE_CFLAGS := -ffreestanding -mgeneral-regs-only -mno-red-zone -fno-pic -mcm
     -fno-asynchronous-unwind-tables -fcf-protection=none
 SYSTEM_HEADERS  = -nostdinc -isystem $$($(CC) -print-file-name=include) -isystem $(NEWLIB_INCLUDE)
 
-# Two processors build twice as fast; nobody needs to ask for it.
-JOBS := $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
-MAKEFLAGS += --no-print-directory $(JOBS)
+# All processors build, nobody needs to ask for it; JOBS=1 is for who wants less. A make below another shares its jobs.
+JOBS ?= $(shell nproc)
+MAKEFLAGS += --no-print-directory $(if $(filter 0,$(MAKELEVEL)),-j$(JOBS))
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .DEFAULT_GOAL := image
@@ -66,7 +66,10 @@ run: $(if $(BARE),,$(IMAGE)) $(GUEST_NEEDS) | $(SETUP) ## boot a guest on Sextan
 report: $(IMAGE) ## print the capability report of HOST and end
 	@$(RUN) $(if $(JSON),--json) report
 
-test: unit check-registers system ## everything that is tested: unit tests, registers, system tests
+test: ## everything that is tested: unit tests, registers, system tests
+	@$(MAKE) unit
+	@$(MAKE) check-registers
+	@$(MAKE) system
 
 unit: $(UNIT_TESTS) ## unit tests of the pure code, on this machine
 	@tests=$(call quote,$(UNIT_TESTS)) && mk/unit-tests $$tests

@@ -28,17 +28,24 @@ def test_cell(lab: Lab, cell: Cell) -> None:
     report = lab.report(cell.host)
     if report.outcome == "cannot_run":
         expect_refusal(run, "cannot_run", "EXIT_CANNOT_RUN", report.sentence)
-    elif reasons := unavailable(report, cell.strategy):
-        for reason in reasons:
-            expect_refusal(run, "refused", "EXIT_REFUSED", reason)
+    elif refused := unavailable(report, cell.strategy):
+        expect_refusal(run, "refused", "EXIT_REFUSED", *words_of_refusal(report, *refused[0]))
     else:
         expect_same(run, cell, lab.oracle(cell.host, cell.guest))
 
 
-def unavailable(report: Report, strategy: data.Strategy) -> list[str]:
-    """Why the host's report says that a forced strategy cannot be had there."""
-    rows = [report.strategy(axis, name) for axis, name in strategy.force.items()]
-    return [row["reason"] for row in rows if row["verdict"] in UNAVAILABLE]
+def unavailable(report: Report, strategy: data.Strategy) -> list[tuple[str, str]]:
+    """The forced strategies, as axis and name, that the host's report says cannot be had there."""
+    return [(axis, name) for axis, name in strategy.force.items()
+            if report.strategy(axis, name)["verdict"] in UNAVAILABLE]
+
+
+def words_of_refusal(report: Report, axis: str, name: str) -> list[str]:
+    """What the sentence must have in it: what was asked for, each capability that it lacks, what can be done."""
+    row = report.strategy(axis, name)
+    lacks = [capability["name"] for capability in report.data["capabilities"] if capability["id"] in row["missing"]]
+    reason = lacks if row["verdict"] == "missing" else [row["reason"]]
+    return [f"{axis}={name} was asked for", *reason, f"{axis}=auto (takes {report.binding[axis]})"]
 
 
 def expect_sentence(run: Run, ending: str, sentence: str) -> None:
@@ -46,11 +53,11 @@ def expect_sentence(run: Run, ending: str, sentence: str) -> None:
     assert run.ending == ending
 
 
-def expect_refusal(run: Run, outcome: str, ending: str, reason: str) -> None:
+def expect_refusal(run: Run, outcome: str, ending: str, *words: str) -> None:
     """The verdict and the reason stand in the first line, and no guest was started."""
     first = run.lines[0] if run.lines else ""
     assert first.startswith(VERDICTS[outcome])
-    assert reason in first
+    assert [word for word in words if word not in first] == []
     assert run.ending == ending
     assert run.tap.planned is None, "the guest ran all the same"
 

@@ -215,7 +215,7 @@ static void check_fetch_and_walk(void)
 
     if (exists()) {
         const char *window = paging_set_table(hidden.base & ~0xffful);
-        fault = *TRY("movb (%0), %%al", "r"(window));
+        fault = *TRY("movb (%1), %%al", "r"(window));
         paging_set_table(0);
     }
     tap_check(!exists() || (fault.vector == VECTOR_PF && (fault.error_code & FAULT_PRESENT) != 0 &&

@@ -48,6 +48,7 @@ struct cpu {
     uint32_t apic_id;
     struct fault fault;                      /* the last exception that a fixup caught */
     uint64_t jump_target, jump_resume;       /* fault_jump() under way: where, and where to go on */
+    uint64_t user_resume, user_stack;        /* user_run() under way: where to go on */
     unsigned starts;                         /* arrivals in cpus_application_entry() */
     uint32_t start_page;                     /* where the last one began */
     uint32_t state[STATE_COUNT];             /* registers at the last start (trampoline.h) */

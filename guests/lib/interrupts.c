@@ -147,7 +147,8 @@ static uint64_t resume_address(uint64_t at)
 
 static bool catch_fault(struct frame *frame)
 {
-    uint64_t resume = resume_address(frame->rip);
+    bool from_user = (frame->cs & 3) != 0;
+    uint64_t resume = from_user ? this_cpu()->user_resume : resume_address(frame->rip);
     if (resume == 0)
         return false;
     this_cpu()->fault = (struct fault){
@@ -162,6 +163,12 @@ static bool catch_fault(struct frame *frame)
         .dr6 = read_dr6(),
     };
     frame->rip = resume;
+    if (from_user) {
+        frame->cs = SELECTOR_CODE64;
+        frame->ss = SELECTOR_DATA;
+        frame->rsp = this_cpu()->user_stack;
+        frame->rflags = RFLAGS_FIXED;
+    }
     return true;
 }
 

@@ -47,16 +47,18 @@ typedef void interrupt_handler(struct frame *frame);
 
 /*
  * Executes one instruction that may fault, and yields this CPU's record of it (const struct fault *).
- * The trailing arguments are the input operands of the asm statement; RAX is the instruction's to
- * change.
+ * The trailing arguments are the input operands of the asm statement, %1 and up; the instruction may
+ * change RAX, memory and the flags.
  */
 #define TRY(instruction, ...)                                                                     \
     ({                                                                                            \
+        uint64_t changed_;                                                                        \
         fault_clear();                                                                            \
         __asm__ volatile("771:\t" instruction "\n772:\n\t" FIXUP("771b", "772b")                 \
-                         :                                                                        \
+                         : "=a"(changed_)                                                         \
                          : __VA_ARGS__                                                            \
-                         : "rax", "memory", "cc");                                                \
+                         : "memory", "cc");                                                       \
+        (void)changed_;                                                                           \
         fault_taken();                                                                            \
     })
 

@@ -8,6 +8,8 @@
 
 #define INSTRUCTION_MAX     15
 #define TWO_BYTE_OPCODE     0x0f
+#define OPCODE_POPF         0x9d
+#define OPCODE_IRET         0xcf
 
 static bool is_legacy_prefix(uint8_t byte)
 {
@@ -20,21 +22,38 @@ static bool is_legacy_prefix(uint8_t byte)
     }
 }
 
+/* Copies the guest's next instruction and finds its opcode behind the prefixes; returns how many
+ * bytes could be read. A REX prefix that is not the last one has no effect and is skipped too. */
+static unsigned fetch(struct cpu *cpu, uint8_t bytes[INSTRUCTION_MAX], unsigned *opcode)
+{
+    unsigned available = (unsigned)guest_fetch(cpu, bytes, INSTRUCTION_MAX);
+    bool rex = guest_code_width(cpu) == 64;
+    unsigned i = 0;
+
+    while (i < available && (is_legacy_prefix(bytes[i]) || (rex && (bytes[i] & 0xf0) == 0x40)))
+        i++;
+    *opcode = i;
+    return available;
+}
+
 /* Length of the instruction `0F which` (no operands in memory, no immediate) with its prefixes; 0
  * when something else is there. */
 static unsigned length_of(struct cpu *cpu, enum instruction which)
 {
     uint8_t bytes[INSTRUCTION_MAX];
-    unsigned available = (unsigned)guest_fetch(cpu, bytes, sizeof bytes);
-    unsigned i = 0;
+    unsigned i, available = fetch(cpu, bytes, &i);
 
-    while (i < available && is_legacy_prefix(bytes[i]))
-        i++;
-    if (i < available && (bytes[i] & 0xf0) == 0x40 && guest_code_width(cpu) == 64)
-        i++;
     if (i + 2 > available || bytes[i] != TWO_BYTE_OPCODE || bytes[i + 1] != which)
         return 0;
     return i + 2;
+}
+
+bool guest_loads_rflags(struct cpu *cpu)
+{
+    uint8_t bytes[INSTRUCTION_MAX];
+    unsigned i, available = fetch(cpu, bytes, &i);
+
+    return i < available && (bytes[i] == OPCODE_POPF || bytes[i] == OPCODE_IRET);
 }
 
 bool guest_is_at(struct cpu *cpu, enum instruction which)

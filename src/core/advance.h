@@ -20,6 +20,9 @@ enum instruction {
 /* True when the guest's next instruction is that one. */
 bool guest_is_at(struct cpu *cpu, enum instruction which);
 
+/* True when the guest's next instruction is POPF or IRET, which take RFLAGS from memory. */
+bool guest_loads_rflags(struct cpu *cpu);
+
 /* Goes past the instruction: RIP, RF, the interrupt shadow, and the guest's own single-step trap,
  * which the processor does not make for an intercepted instruction. False, with nothing changed,
  * when another CPU has changed the code since it was fetched: the guest then executes what is

@@ -24,6 +24,9 @@ enum guest_segment {
     GUEST_IDTR
 };
 
+/* In segment_state.attributes. */
+#define SEGMENT_DPL_SHIFT   5
+
 /* What a page of the guest-physical address space lets the guest do. */
 enum page_access { PAGE_NONE, PAGE_READ, PAGE_READ_WRITE };
 

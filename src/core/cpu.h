@@ -43,7 +43,8 @@ struct general_registers {
 /* The one step that a CPU can have under way (see core/step.h). */
 struct step_state {
     uint32_t owners;            /* 0: no step */
-    bool loads_rflags;          /* the instruction is an IRET: RFLAGS come from its frame */
+    bool loads_rflags;          /* IRET, POPF: RFLAGS come from the stack ... */
+    bool keeps_if;              /* ... but for IF, when CPL is above IOPL */
     bool delivery;              /* no instruction, but the delivery of an event is stepped */
     uint64_t saved_rflags;      /* of these only TF and IF are restored */
     uint64_t saved_dr6;
@@ -114,6 +115,7 @@ struct cpu {
     struct startup_mailbox mailbox;
     _Atomic uint32_t kicked;                /* a host NMI is on its way and not seen yet */
     _Atomic uint32_t wakeup;                /* an NMI came since kick_wait() last looked */
+    _Atomic uint32_t asleep;                /* in kick_wait() */
     _Atomic uint32_t rendezvous_seen;
     _Atomic uint32_t host_ready;
     bool enabled;                           /* virtualization is on */

@@ -25,6 +25,13 @@ void ending_prepare(const char *why)
     statistics_print();
 }
 
+void ending_did_not_come(void)
+{
+    for (unsigned i = 0; i < SPIN_BEFORE_NEXT; i++)
+        pause();
+    rendezvous_release();
+}
+
 static _Noreturn void halt(void)
 {
     for (;;)

@@ -3,6 +3,7 @@
 
 #include "core/cpu.h"
 #include "core/ending.h"
+#include "core/step.h"
 #include "x86/registers.h"
 
 bool event_exception_has_error(uint8_t vector)
@@ -51,12 +52,16 @@ void event_raise(struct cpu *cpu, uint8_t vector, bool has_error, uint32_t error
     };
 }
 
+/* Raised by an exit handler for the instruction that exited: if it was being stepped, it did not
+ * complete, and its frame must not show the step's flags. */
 void event_raise_gp(struct cpu *cpu)
 {
+    step_cancel(cpu);
     event_raise(cpu, VECTOR_GP, true, 0);
 }
 
 void event_raise_ud(struct cpu *cpu)
 {
+    step_cancel(cpu);
     event_raise(cpu, VECTOR_UD, false, 0);
 }

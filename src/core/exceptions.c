@@ -34,6 +34,7 @@ struct fixup {
 extern char exception_stubs[], drain_stub[];
 extern const struct fixup fixup_table_start[], fixup_table_end[];
 extern const char idle_window_start[], idle_window_end[];
+extern const char vmx_window_start[], vmx_window_end[], vmx_window_again[];
 void exception_dispatch(struct exception_frame *frame);
 void exceptions_load_segments(void);
 
@@ -89,6 +90,15 @@ static bool fixed_up(struct exception_frame *frame)
     return false;
 }
 
+/* What came right before HLT or a VM entry would be slept over. */
+static void leave_window(struct exception_frame *frame)
+{
+    if (frame->rip >= (uint64_t)idle_window_start && frame->rip < (uint64_t)idle_window_end)
+        frame->rip = (uint64_t)idle_window_end;
+    if (frame->rip >= (uint64_t)vmx_window_start && frame->rip < (uint64_t)vmx_window_end)
+        frame->rip = (uint64_t)vmx_window_again;
+}
+
 void exception_dispatch(struct exception_frame *frame)
 {
     if (frame->vector == VECTOR_NMI || frame->vector == VECTOR_SX) {
@@ -96,8 +106,7 @@ void exception_dispatch(struct exception_frame *frame)
             kick_nmi_arrived();
         else
             kick_init_arrived();
-        if (frame->rip >= (uint64_t)idle_window_start && frame->rip < (uint64_t)idle_window_end)
-            frame->rip = (uint64_t)idle_window_end;
+        leave_window(frame);
         return;
     }
     if (frame->vector == DRAINED_INTERRUPT) {

@@ -70,7 +70,7 @@ static bool resets(uint16_t port, uint32_t value)
 /* SLP_EN with the type of soft-off ends the machine. Suspend to RAM would wake without the
  * hypervisor: it is refused, visibly. A byte write to the high half of the register is the same. The
  * sentence is said once, so that a guest cannot flood the console. */
-static bool sleep_refused_or_ended(uint16_t port, unsigned size, uint32_t value)
+static bool sleep_refused(uint16_t port, unsigned size, uint32_t value, bool *ending)
 {
     bool a = is_register(&machine.power.pm1a_control, port);
     bool high = size == 1 && (is_register(&machine.power.pm1a_control, port - 1)
@@ -93,19 +93,27 @@ static bool sleep_refused_or_ended(uint16_t port, unsigned size, uint32_t value)
                       "the hypervisor: ignored\n");
         return true;
     }
-    ending_prepare("the guest turned the machine off (ACPI sleep)");
+    *ending = power->s5.present && (type == power->s5.a || type == power->s5.b);
+    if (*ending)
+        ending_prepare("the guest turned the machine off (ACPI sleep)");
     return false;
 }
 
 uint32_t guest_io(struct cpu *cpu, uint16_t port, unsigned size, bool in, uint32_t value)
 {
+    bool ending = false;
+
     (void)cpu;
     if (in)
         return port_in(port, size);
-    if (resets(port, value))
+    if (resets(port, value)) {
+        ending = true;
         ending_prepare("the guest reset the machine");
-    else if (sleep_refused_or_ended(port, size, value))
+    } else if (sleep_refused(port, size, value, &ending)) {
         return 0;
+    }
     port_out(port, size, value);
+    if (ending)
+        ending_did_not_come();
     return 0;
 }

@@ -68,8 +68,11 @@ void kick_wait(struct cpu *cpu, bool (*ready)(struct cpu *cpu))
 {
     for (;;) {
         atomic_store(&cpu->wakeup, 0);
-        if (ready(cpu))
+        atomic_store(&cpu->asleep, 1);
+        if (ready(cpu)) {
+            atomic_store(&cpu->asleep, 0);
             return;
+        }
         if (cpu->enabled)
             backend->host_nmi_allow();
         idle_wait(&cpu->wakeup);

@@ -75,6 +75,9 @@ static void read_parameters(void)
     bool legal = cmdline_parse(information.command_line, &parameters, &problem);
 
     console_select(parameters.console);
+    if (information.command_line_truncated)
+        stop(EXIT_REFUSED, "The command line is too long: Sextant takes at most 4095 bytes, and "
+             "nothing of it was used but console=. What you can do: shorten it.");
     if (!legal)
         stop(EXIT_REFUSED, problem.text);
     if (parameters.help) {

@@ -76,11 +76,12 @@ static bool append(struct memory_map *map, uint64_t start, uint64_t end, uint32_
 
 /*
  * Gives [start, end) a type: over everything there when force is set, else where it is the more
- * restrictive one. The result is built aside, so that a failure leaves the map as it was.
+ * restrictive one. The result is built aside, so that a failure leaves the map as it was; aside is
+ * not the stack, which is small.
  */
 static bool rewrite(struct memory_map *map, uint64_t start, uint64_t end, uint32_t type, bool force)
 {
-    struct memory_map result;
+    static struct memory_map result;
     uint64_t done = start;      /* [start, done) is in the result */
     bool fits = true;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The map of physical memory: sorted, non-overlapping ranges with the types of the ACPI
- * specification ("System Address Map Interfaces > Address Range Types"). Pure: no hardware access,
- * no globals; the caller serialises access to one map. All functions: any CPU, host context.
+ * specification ("System Address Map Interfaces > Address Range Types"). Pure: no hardware access.
+ * One caller at a time: the boot CPU, host context.
  */
 #ifndef SEXTANT_CORE_MEMORY_MAP_H
 #define SEXTANT_CORE_MEMORY_MAP_H

@@ -12,11 +12,12 @@
 #include "lib/spinlock.h"
 #include "x86/registers.h"
 
-#define PATIENCE    200000000u      /* PAUSEs before a CPU counts as lost */
+#define PATIENCE            200000000u  /* PAUSEs before a CPU counts as lost */
+#define SPINS_BEFORE_SLEEP  10000u
 
 static struct spinlock lock = SPINLOCK_INIT;
 static _Atomic uint32_t called, released;
-static atomic_bool final;           /* the rendezvous that nobody leaves */
+static struct cpu *stopper;         /* holds the lock and everybody else */
 
 bool rendezvous_wanted(const struct cpu *cpu)
 {
@@ -25,19 +26,21 @@ bool rendezvous_wanted(const struct cpu *cpu)
 
 static bool go_on(struct cpu *cpu)
 {
-    return atomic_load(&released) == atomic_load(&cpu->rendezvous_seen);
+    return atomic_load(&released) == atomic_load(&cpu->rendezvous_seen) || rendezvous_wanted(cpu);
 }
 
 void rendezvous_attend(struct cpu *cpu)
 {
+    unsigned spins = 0;
+
     cpu->counters[COUNTER_RENDEZVOUS]++;
     atomic_store(&cpu->rendezvous_seen, atomic_load(&called));
-    while (!go_on(cpu)) {
+    while (atomic_load(&released) != atomic_load(&cpu->rendezvous_seen)) {
         /* A released rendezvous may be followed by the next before this CPU looks. */
         if (rendezvous_wanted(cpu))
             atomic_store(&cpu->rendezvous_seen, atomic_load(&called));
-        while (atomic_load(&final))
-            __asm__ volatile("cli; hlt");
+        if (++spins > SPINS_BEFORE_SLEEP)
+            kick_wait(cpu, go_on);
         pause();
     }
 }
@@ -86,9 +89,27 @@ void rendezvous_stop_others(void)
 {
     struct cpu *self = this_cpu();
 
+    if (stopper == self)
+        return;
     take_turn(self);
+    stopper = self;
     gather(self, true);
-    atomic_store(&final, true);
+}
+
+static void let_go(struct cpu *self)
+{
+    atomic_store(&released, atomic_load(&called));
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        if (cpus[i] != self && cpus[i]->enabled && atomic_load(&cpus[i]->asleep))
+            kick(cpus[i]);
+    }
+    spinlock_release(&lock);
+}
+
+void rendezvous_release(void)
+{
+    stopper = NULL;
+    let_go(this_cpu());
 }
 
 bool rendezvous_run(void (*action)(void *context), void *context)
@@ -99,7 +120,6 @@ bool rendezvous_run(void (*action)(void *context), void *context)
     take_turn(self);
     all = gather(self, false);
     action(context);
-    atomic_store(&released, atomic_load(&called));
-    spinlock_release(&lock);
+    let_go(self);
     return all;
 }

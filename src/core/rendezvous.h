@@ -7,9 +7,12 @@
 
 struct cpu;
 
-/* Stops the other CPUs for good. A CPU that does not come within a bounded time (its processor
+/* Stops the other CPUs until rendezvous_release(); a second call of the same CPU does nothing. A CPU that does not come within a bounded time (its processor
  * holds NMIs back) is left behind; the others are named on the console. Exit or host context. */
 void rendezvous_stop_others(void);
+
+/* Lets them go on: the machine did not end after all. The CPU that stopped them. */
+void rendezvous_release(void);
 
 /* Stops the other CPUs, calls action(context) once, lets them go on. Two callers take turns.
  * Returns false when some CPU did not come in time; the action was called all the same. */

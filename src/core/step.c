@@ -17,7 +17,9 @@ bool step_active(const struct cpu *cpu)
  * handler. */
 void step_begin(struct cpu *cpu, uint32_t owner, bool loads_rflags)
 {
-    if (!step_active(cpu)) {
+    if (step_active(cpu)) {
+        cpu->step.loads_rflags |= loads_rflags;
+    } else {
         cpu->step.loads_rflags = loads_rflags;
         cpu->step.delivery = cpu->interrupted.valid;
         if (cpu->step.delivery)

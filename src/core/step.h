@@ -11,7 +11,7 @@
 struct cpu;
 
 /* Steps the instruction that caused this exit on behalf of `owner` (STEP_OWNER_…). `loads_rflags`:
- * the instruction is an IRET, whose RFLAGS come from the stack. Joins a step that is under way. */
+ * the instruction is IRET or POPF, whose RFLAGS come from the stack. Joins a step that is under way. */
 void step_begin(struct cpu *cpu, uint32_t owner, bool loads_rflags);
 
 /* True while a step is under way. */

@@ -96,7 +96,7 @@ void report_add(struct report_paragraph *paragraph, const char *text)
             if (paragraph->length == sizeof(paragraph->word)) {
                 flush_word(paragraph);
             }
-            paragraph->word[paragraph->length++] = *text;
+            paragraph->word[paragraph->length++] = *text > ' ' && *text <= '~' ? *text : '?';
         }
     }
 }

@@ -37,7 +37,7 @@ void report_put_foreign(struct report_output *output, const char *string);
 void report_begin(struct report_paragraph *paragraph, struct report_output *output,
                   unsigned indent, const char *head);
 
-/* Adds text; blanks are where lines may break. */
+/* Adds text; blanks are where lines may break, what is not printable ASCII becomes '?'. */
 void report_add(struct report_paragraph *paragraph, const char *text);
 
 /* Adds formatted text of at most 255 bytes. */

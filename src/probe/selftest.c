@@ -150,8 +150,10 @@ static const struct {
     enum strategy_id id;
     const char *(*test)(struct cpu *cpu);   /* what went wrong; NULL: nothing */
 } tests[] = {
-    { STRATEGY_STEP_DBSTEP, test_step },
+    { STRATEGY_STEP_MTF, test_step },
+    { STRATEGY_STEP_DBSTEP, test_step },    /* after the others: the tests below step with it */
     { STRATEGY_APIC_PAGE, test_apic_page },
+    { STRATEGY_NMI_VNMI, test_nmi },
     { STRATEGY_NMI_IRET, test_nmi },
 };
 

@@ -12,10 +12,13 @@ __attribute__((section(".sealed"))) const struct backend *backend;
     X(STARTUP_ICR, startup, startup_icr_operations)                 \
     X(APIC_PAGE, apic, apic_page_operations)                        \
     X(X2APIC_HIDE, x2apic, x2apic_hide_operations)                  \
+    X(STEP_MTF, step, mtf_operations)                               \
     X(STEP_DBSTEP, step, dbstep_operations)                         \
+    X(NMI_VNMI, nmi, nmi_vnmi_operations)                           \
     X(NMI_IRET, nmi, nmi_iret_operations)
 
 static const struct backend *const backends[BACKEND_COUNT] = {
+    [BACKEND_VMX] = &vmx_backend,
     [BACKEND_SVM] = &svm_backend,
 };
 

@@ -82,10 +82,10 @@ struct binding {
 /* Written by strategies_bind(), read-only from then on. */
 extern struct binding binding;
 
-extern const struct step_operations dbstep_operations;
+extern const struct step_operations dbstep_operations, mtf_operations;
 extern const struct apic_operations apic_page_operations;
 extern const struct startup_operations startup_icr_operations;
 extern const struct x2apic_operations x2apic_hide_operations;
-extern const struct nmi_operations nmi_iret_operations;
+extern const struct nmi_operations nmi_iret_operations, nmi_vnmi_operations;
 
 #endif

@@ -28,6 +28,7 @@
 #define RFLAGS_ZF           (UINT64_C(1) << 6)
 #define RFLAGS_TF           (UINT64_C(1) << 8)
 #define RFLAGS_IF           (UINT64_C(1) << 9)
+#define   RFLAGS_IOPL_SHIFT 12
 #define RFLAGS_RF           (UINT64_C(1) << 16)
 #define RFLAGS_VM           (UINT64_C(1) << 17)
 

@@ -173,6 +173,8 @@ static void totals_and_ends(void **state)
     assert_int_equal(memory_map_end_of(&map, MEMORY_ACPI), 0);
     assert_int_equal(memory_map_end(&map), 0x9000);
     assert_true(memory_map_is(&map, 0x2800, 0x800, MEMORY_USABLE));
+    assert_true(memory_map_is(&map, 0x2000, 0x3000, MEMORY_USABLE));
+    assert_false(memory_map_is(&map, 0x2000, 0x3001, MEMORY_USABLE));
     assert_false(memory_map_is(&map, 0x800, 0x1801, MEMORY_USABLE));
     assert_false(memory_map_is(&map, 0x2000, 0, MEMORY_USABLE));
     assert_false(memory_map_is(&map, 0x2000, UINT64_MAX, MEMORY_USABLE));

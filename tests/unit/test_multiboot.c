@@ -127,6 +127,7 @@ static void multiboot1_without_a_map(void **state)
     assert_true(parse1());
     assert_true(information.memory_is_estimate);
     assert_int_equal(information.memory.count, 2);
+    assert_int_equal(information.memory.range[0].start, 0);
     assert_int_equal(information.memory.range[0].length, 640 << 10);
     assert_int_equal(information.memory.range[1].start, 0x100000);
     assert_int_equal(information.memory.range[1].length, 130048 << 10);
@@ -173,6 +174,19 @@ static void multiboot1_string_limits(void **state)
     fake_memory[0x10000 + BOOT_COMMAND_LINE_SIZE - 1] = 'x';
     assert_true(parse1());
     assert_true(information.command_line_truncated);
+}
+
+/* The last bytes of memory can hold a string, but not the beginning of one. */
+static void multiboot1_string_at_the_end_of_memory(void **state)
+{
+    (void)state;
+    build1();
+    fake_string(MEMORY_SIZE - 8, "seven..");
+    info1(MULTIBOOT1_INFO_CMDLINE, MEMORY_SIZE - 8);
+    assert_true(parse1());
+    assert_string_equal(information.command_line, "seven..");
+    fake_memory[MEMORY_SIZE - 1] = '.';
+    assert_false(parse1());
 }
 
 static void multiboot1_module_without_string(void **state)
@@ -228,7 +242,10 @@ static void multiboot1_refuses_garbage(void **state)
     assert_false(parse1());
     assert_non_null(strstr(error, "an entry of 0 bytes"));
     build1();
-    store32(fake_memory + MMAP + MULTIBOOT1_MMAP_BYTES, 100);
+    store32(fake_memory + MMAP + MULTIBOOT1_MMAP_BYTES, 2 * MULTIBOOT1_MMAP_BYTES - 4);
+    assert_true(parse1());
+    assert_int_equal(information.memory.count, 2);
+    store32(fake_memory + MMAP + MULTIBOOT1_MMAP_BYTES, 2 * MULTIBOOT1_MMAP_BYTES - 3);
     assert_false(parse1());
     assert_false(multiboot1_parse(MEMORY_SIZE - 8, &information, error, sizeof(error)));
 }
@@ -393,6 +410,25 @@ static void multiboot2_many_modules(void **state)
     assert_int_equal(information.module_total, 18);
 }
 
+static void multiboot2_map_is_too_long(void **state)
+{
+    uint8_t *entry;
+
+    (void)state;
+    begin2();
+    entry = tag2(MULTIBOOT2_TAG_MMAP, MULTIBOOT2_MMAP_ENTRIES + (MEMORY_MAP_CAPACITY + 1) * 24);
+    store32(entry + MULTIBOOT2_MMAP_ENTRY_SIZE, 24);
+    entry += MULTIBOOT2_MMAP_ENTRIES;
+    for (uint64_t i = 0; i <= MEMORY_MAP_CAPACITY; i++, entry += 24) {
+        store64(entry + MULTIBOOT2_MMAP_BASE, i * 0x2000);
+        store64(entry + MULTIBOOT2_MMAP_LENGTH, 0x1000);
+        store32(entry + MULTIBOOT2_MMAP_TYPE, MEMORY_USABLE);
+    }
+    tag2(MULTIBOOT2_TAG_END, 8);
+    assert_false(parse2());
+    assert_non_null(strstr(error, "more than 256 ranges"));
+}
+
 static void multiboot2_refuses_garbage(void **state)
 {
     (void)state;
@@ -422,6 +458,16 @@ static void multiboot2_refuses_garbage(void **state)
     tag2(MULTIBOOT2_TAG_MODULE, 15);
     assert_false(parse2());
     assert_non_null(strstr(error, "type 3 has 15 bytes, not 16"));
+    begin2();
+    tag2(MULTIBOOT2_TAG_BASIC_MEMORY, 15);
+    tag2(MULTIBOOT2_TAG_END, 8);
+    assert_false(parse2());
+    assert_non_null(strstr(error, "type 4 has 15 bytes, not 16"));
+    begin2();
+    tag2(MULTIBOOT2_TAG_MMAP, 15);
+    tag2(MULTIBOOT2_TAG_END, 8);
+    assert_false(parse2());
+    assert_non_null(strstr(error, "type 6 has 15 bytes, not 16"));
     begin2();
     tag2(MULTIBOOT2_TAG_END, 8);
     assert_false(parse2());
@@ -503,6 +549,7 @@ int main(void)
         cmocka_unit_test(multiboot1_without_memory),
         cmocka_unit_test(multiboot1_strings_are_cut),
         cmocka_unit_test(multiboot1_string_limits),
+        cmocka_unit_test(multiboot1_string_at_the_end_of_memory),
         cmocka_unit_test(multiboot1_module_without_string),
         cmocka_unit_test(multiboot1_many_modules),
         cmocka_unit_test(multiboot1_refuses_garbage),
@@ -512,6 +559,7 @@ int main(void)
         cmocka_unit_test(multiboot2_without_a_map),
         cmocka_unit_test(multiboot2_strings_end_with_their_tag),
         cmocka_unit_test(multiboot2_many_modules),
+        cmocka_unit_test(multiboot2_map_is_too_long),
         cmocka_unit_test(multiboot2_refuses_garbage),
         cmocka_unit_test(multiboot1_fuzz),
         cmocka_unit_test(multiboot2_fuzz),

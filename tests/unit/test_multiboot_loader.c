@@ -257,6 +257,25 @@ static void flat_file(void **state)
                         FILE_LENGTH - HEADER + 0x100 - 0x1000);
 }
 
+/* The zeros' end may lie before the end of the file's bytes: then there are no zeros. */
+static void flat_file_with_few_zeros(void **state)
+{
+    static struct multiboot_image image;
+
+    (void)state;
+    make_flat();
+    store32(file + HEADER + MULTIBOOT1_HEADER_LOAD_END_ADDR, 0);
+    store32(file + HEADER + MULTIBOOT1_HEADER_BSS_END_ADDR, TEXT_ADDRESS + 0x1000);
+    assert_true(multiboot_image_parse(file, FILE_LENGTH, &image, error, sizeof(error)));
+    assert_int_equal(image.count, 1);
+    assert_int_equal(image.segment[0].offset, HEADER - 0x100);
+    assert_int_equal(image.segment[0].file_size, FILE_LENGTH - HEADER + 0x100);
+    assert_int_equal(image.segment[0].memory_size, image.segment[0].file_size);
+    assert_false(multiboot_image_parse(file, HEADER + MULTIBOOT1_HEADER_ADDRESSES_SIZE - 1, &image,
+                                       error, sizeof(error)));
+    assert_non_null(strstr(error, "ends within its Multiboot header"));
+}
+
 static void boot_information_of_the_guest(void **state)
 {
     const uint8_t *entry;
@@ -519,6 +538,7 @@ int main(void)
         cmocka_unit_test(elf_of_32_bits),
         cmocka_unit_test(elf_of_64_bits),
         cmocka_unit_test(flat_file),
+        cmocka_unit_test(flat_file_with_few_zeros),
         cmocka_unit_test(boot_information_of_the_guest),
         cmocka_unit_test(boot_information_parses),
         cmocka_unit_test(modules_lie_in_the_way),

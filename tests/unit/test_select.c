@@ -2,11 +2,12 @@
 /*
  * Selection over all subsets of the capabilities that any strategy needs.
  *
- * The needs are written here a second time, from the design and not from strategies.def.  Eleven
- * independent bits remain when capabilities that every strategy needs together are one group; a
- * separate test shows that each group's members are indeed alike.  2^13 subsets (with the two
- * backends) times every request are gone through, and checked to be total, deterministic, monotone
- * and never to take a strategy whose needs are not met.
+ * Strategies and backends need 26 capabilities (and long mode).  Those that are only ever needed
+ * together are one group (select_subsets.h), which leaves 12 independent bits; one test shows that
+ * the members of a group are indeed alike, in every subset of the others.  All 2^12 subsets are
+ * gone through for auto, for each name alone, for images that lack a strategy, for failed tests,
+ * and checked to be total, monotone, explained, and never to take a strategy whose needs are not
+ * met.  test_select_random.c has determinism and mixed requests.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,114 +17,7 @@
 
 #include <cmocka.h>
 
-#include "probe_support.h"
-
-/* ---- the second table of needs ---- */
-
-enum group {
-    GROUP_VMX, GROUP_SVM, GROUP_SIPI, GROUP_APICV, GROUP_ACCESSES, GROUP_X2APIC, GROUP_BITMAPS,
-    GROUP_X2VIRT, GROUP_MTF, GROUP_VNMI, GROUP_WINDOW, GROUP_SVM_VNMI, GROUPS
-};
-
-#define GROUP_MEMBERS  10
-
-static const enum capability_id members[GROUPS][GROUP_MEMBERS] = {
-    [GROUP_VMX] = {
-        CAPABILITY_VMX, CAPABILITY_VMX_USABLE, CAPABILITY_VMX_SECONDARY_CONTROLS,
-        CAPABILITY_VMX_EPT, CAPABILITY_VMX_EPT_WALK_4, CAPABILITY_VMX_EPT_WRITE_BACK,
-        CAPABILITY_VMX_UNRESTRICTED_GUEST, CAPABILITY_VMX_EXIT_HOST_ADDRESS_SPACE_SIZE,
-        CAPABILITY_VMX_ENTRY_IA32E_MODE_GUEST,
-    },
-    [GROUP_SVM]      = { CAPABILITY_SVM, CAPABILITY_SVM_USABLE, CAPABILITY_SVM_NP },
-    [GROUP_SIPI]     = { CAPABILITY_VMX_ACTIVITY_WAIT_FOR_SIPI },
-    [GROUP_APICV]    = {
-        CAPABILITY_VMX_APIC_REGISTER_VIRTUALIZATION, CAPABILITY_VMX_VIRTUAL_INTERRUPT_DELIVERY,
-        CAPABILITY_VMX_TPR_SHADOW, CAPABILITY_VMX_EXTERNAL_INTERRUPT_EXITING,
-    },
-    [GROUP_ACCESSES] = { CAPABILITY_VMX_VIRTUALIZE_APIC_ACCESSES },
-    [GROUP_X2APIC]   = { CAPABILITY_X2APIC },
-    [GROUP_BITMAPS]  = { CAPABILITY_VMX_MSR_BITMAPS },
-    [GROUP_X2VIRT]   = { CAPABILITY_VMX_VIRTUALIZE_X2APIC },
-    [GROUP_MTF]      = { CAPABILITY_VMX_MONITOR_TRAP_FLAG },
-    [GROUP_VNMI]     = { CAPABILITY_VMX_VIRTUAL_NMIS, CAPABILITY_VMX_NMI_EXITING },
-    [GROUP_WINDOW]   = { CAPABILITY_VMX_NMI_WINDOW_EXITING },
-    [GROUP_SVM_VNMI] = { CAPABILITY_SVM_VNMI },
-};
-
-#define BIT(group)  (UINT32_C(1) << (group))
-#define SUBSETS     (UINT32_C(1) << GROUPS)
-
-/* Long mode is there in all subsets but those of its own test: without it no image runs at all. */
-static void subset(uint32_t groups, struct capabilities *capabilities)
-{
-    memset(capabilities, 0, sizeof(*capabilities));
-    capabilities->state[CAPABILITY_LONG_MODE] = CAPABILITY_ADVERTISED;
-    for (unsigned group = 0; group < GROUPS; group++) {
-        for (unsigned i = 0; i < GROUP_MEMBERS && members[group][i] != CAPABILITY_NONE; i++) {
-            capabilities->state[members[group][i]] =
-                (groups & BIT(group)) != 0 ? CAPABILITY_ADVERTISED : CAPABILITY_ABSENT;
-        }
-    }
-}
-
-/* Whether a strategy's own needs are met under a backend. */
-static bool needs_met(uint32_t groups, enum backend_id backend, enum strategy_id id)
-{
-    bool vmx = backend == BACKEND_VMX;
-    uint32_t needs = 0;
-
-    switch (id) {
-    case STRATEGY_STARTUP_SIPI:
-        if (!vmx) {
-            return false;
-        }
-        needs = BIT(GROUP_SIPI);
-        break;
-    case STRATEGY_APIC_PASSTHROUGH:
-        return vmx;
-    case STRATEGY_APIC_APICV:
-        if (!vmx) {
-            return false;
-        }
-        needs = BIT(GROUP_APICV) | BIT(GROUP_ACCESSES);
-        break;
-    case STRATEGY_X2APIC_PASSTHROUGH:
-        if (!vmx) {
-            return false;
-        }
-        needs = BIT(GROUP_X2APIC) | BIT(GROUP_BITMAPS);
-        break;
-    case STRATEGY_X2APIC_MSR:
-        needs = BIT(GROUP_X2APIC) | (vmx ? BIT(GROUP_BITMAPS) : 0);
-        break;
-    case STRATEGY_X2APIC_APICV:
-        if (!vmx) {
-            return false;
-        }
-        needs = BIT(GROUP_X2APIC) | BIT(GROUP_BITMAPS) | BIT(GROUP_APICV) | BIT(GROUP_X2VIRT);
-        break;
-    case STRATEGY_STEP_MTF:
-        if (!vmx) {
-            return false;
-        }
-        needs = BIT(GROUP_MTF);
-        break;
-    case STRATEGY_NMI_VNMI:
-        needs = vmx ? BIT(GROUP_VNMI) | BIT(GROUP_WINDOW) : BIT(GROUP_SVM_VNMI);
-        break;
-    case STRATEGY_NMI_POLL:
-        if (!vmx) {
-            return false;
-        }
-        needs = BIT(GROUP_VNMI);
-        break;
-    case STRATEGY_NMI_IRET:
-        return !vmx;
-    default:                    /* icr, decode, page, hide, dbstep: the backend is enough */
-        break;
-    }
-    return (groups & needs) == needs;
-}
+#include "select_subsets.h"
 
 static bool is_trapping(uint8_t id)
 {
@@ -169,40 +63,6 @@ static void check_chosen(uint32_t groups, struct strategy_set implemented,
     }
 }
 
-static bool runs(const struct selection *selection)
-{
-    return selection->outcome == OUTCOME_RUNS || selection->outcome == OUTCOME_DEGRADED;
-}
-
-/* The outcome says what the axes say, and every verdict has its reason. */
-static void check_outcome(const struct capabilities *capabilities,
-                          const struct selection_request *request,
-                          const struct selection *selection)
-{
-    bool complete = true, refused = false, fallback = false;
-    char text[SELECTION_SENTENCE_MAX];
-
-    for (unsigned axis = 0; axis < AXIS_COUNT; axis++) {
-        complete = complete && selection->axis[axis].chosen != STRATEGY_NONE;
-        refused = refused || selection->axis[axis].refused;
-        fallback = fallback || selection->axis[axis].fallback;
-    }
-    assert_int_equal(runs(selection), complete);
-    assert_int_equal(selection->outcome == OUTCOME_DEGRADED, complete && fallback);
-    if (selection->outcome == OUTCOME_REFUSED) {
-        assert_true(refused);
-    }
-    selection_format_outcome(selection, capabilities, request, text, sizeof(text));
-    assert_non_null(memchr(text, '\0', sizeof(text)));
-    assert_int_equal(text[0] != '\0', selection->outcome != OUTCOME_RUNS);
-    for (unsigned i = 0; i < STRATEGY_COUNT; i++) {
-        int length = selection_format_reason(selection, capabilities, (enum strategy_id)i, text,
-                                             sizeof(text));
-
-        assert_in_range(length, 5, sizeof(text) - 1);
-    }
-}
-
 /* Every strategy that was not taken says why, and truly. */
 static void check_verdicts(uint32_t groups, struct strategy_set implemented,
                            const struct selection *selection)
@@ -240,7 +100,7 @@ static struct kept results[SUBSETS];
 
 static void keep(uint32_t groups, const struct selection *selection)
 {
-    results[groups].runs = runs(selection);
+    results[groups].runs = selection_runs(selection);
     results[groups].backend = selection->backend;
     for (unsigned axis = 0; axis < AXIS_COUNT; axis++) {
         results[groups].chosen[axis] = selection->axis[axis].chosen;
@@ -433,13 +293,13 @@ static void members_of_a_group_are_alike(void **state)
     memset(&request, 0, sizeof(request));
     go_through_all(&request, everything_built(), false);
     for (unsigned group = 0; group < GROUPS; group++) {
-        for (unsigned i = 0; i < GROUP_MEMBERS && members[group][i] != CAPABILITY_NONE; i++) {
+        for (unsigned i = 0; i < GROUP_MEMBERS && group_members[group][i] != CAPABILITY_NONE; i++) {
             for (uint32_t groups = 0; groups < SUBSETS; groups++) {
                 if ((groups & BIT(group)) == 0) {
                     continue;
                 }
                 subset(groups, &capabilities);
-                capabilities.state[members[group][i]] = CAPABILITY_ABSENT;
+                capabilities.state[group_members[group][i]] = CAPABILITY_ABSENT;
                 select_strategies(&capabilities, &request, everything_built(), &selection);
                 for (unsigned axis = 0; axis < AXIS_COUNT; axis++) {
                     assert_int_equal(selection.axis[axis].chosen,
@@ -458,7 +318,7 @@ static void every_need_is_in_a_group(void **state)
     (void)state;
     for (unsigned group = 0; group < GROUPS; group++) {
         for (unsigned i = 0; i < GROUP_MEMBERS; i++) {
-            known[members[group][i]] = true;
+            known[group_members[group][i]] = true;
         }
     }
     for (unsigned backend = 0; backend < BACKEND_COUNT; backend++) {
@@ -490,131 +350,6 @@ static void without_long_mode_nothing_runs(void **state)
     }
 }
 
-/* ---- random requests, states and images ---- */
-
-static uint32_t seed = 1;
-
-static uint32_t chance(uint32_t below)
-{
-    seed = seed * 1664525 + 1013904223;
-    return (uint32_t)((uint64_t)(seed >> 8) * below >> 24);
-}
-
-static void random_request(struct selection_request *request)
-{
-    memset(request, 0, sizeof(*request));
-    for (unsigned axis = 0; axis < AXIS_COUNT; axis++) {
-        const struct axis_row *row = axis_row((enum axis)axis);
-        struct preference *preference = &request->axis[axis];
-
-        preference->count = chance(2) != 0 ? 0 : (uint8_t)chance(PREFERENCE_MAX + 1);
-        for (unsigned i = 0; i < preference->count; i++) {
-            preference->entry[i].strategy = chance(6) == 0 ? STRATEGY_AUTO
-                                            : (uint8_t)(row->first + chance(row->count));
-            preference->entry[i].forced = chance(3) == 0;
-        }
-    }
-    for (unsigned i = 0; i < STRATEGY_COUNT; i++) {
-        request->selftest[i] = (uint8_t)chance(3);
-    }
-}
-
-static void random_states(struct capabilities *capabilities)
-{
-    subset(chance(SUBSETS), capabilities);
-    for (unsigned id = 1; id < CAPABILITY_COUNT; id++) {
-        if (capabilities->state[id] == CAPABILITY_ADVERTISED && chance(8) == 0) {
-            static const uint8_t states[] = { CAPABILITY_VERIFIED, CAPABILITY_BROKEN,
-                                              CAPABILITY_FORCED, CAPABILITY_MASKED };
-
-            capabilities->state[id] = states[chance(4)];
-        }
-    }
-}
-
-static bool forced_by(const struct preference *preference, uint8_t id)
-{
-    for (unsigned i = 0; i < preference->count; i++) {
-        if (preference->entry[i].strategy == id && preference->entry[i].forced) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool named_by(const struct preference *preference, uint8_t id)
-{
-    for (unsigned i = 0; i < preference->count; i++) {
-        if (preference->entry[i].strategy == id
-            || preference->entry[i].strategy == STRATEGY_AUTO) {
-            return true;
-        }
-    }
-    return preference->count == 0;
-}
-
-static void anything_gets_an_answer(void **state)
-{
-    struct selection_request request;
-    struct capabilities capabilities;
-    struct selection selection, again;
-
-    (void)state;
-    for (unsigned round = 0; round < 20000; round++) {
-        struct strategy_set implemented = { chance(UINT32_C(1) << STRATEGY_COUNT), chance(4) };
-
-        random_request(&request);
-        random_states(&capabilities);
-        memset(&selection, 0, sizeof(selection));
-        memset(&again, 0xff, sizeof(again));
-        select_strategies(&capabilities, &request, implemented, &selection);
-        select_strategies(&capabilities, &request, implemented, &again);
-        assert_memory_equal(&selection, &again, sizeof(selection));
-        check_outcome(&capabilities, &request, &selection);
-        for (unsigned axis = 0; axis < AXIS_COUNT; axis++) {
-            uint8_t id = selection.axis[axis].chosen;
-            bool broken;
-
-            if (id == STRATEGY_NONE) {
-                continue;
-            }
-            assert_true(named_by(&request.axis[axis], id));
-            assert_true(strategy_set_has(implemented, (enum strategy_id)id));
-            broken = request.selftest[id] == SELFTEST_FAILED
-                     || selection.strategy[id].missing[selection.backend].count != 0;
-            assert_int_equal(selection.axis[axis].forced, broken);
-            if (broken) {
-                assert_true(forced_by(&request.axis[axis], id));
-            }
-            for (unsigned i = 0; i < selection.strategy[id].missing[selection.backend].count;
-                 i++) {
-                uint16_t missing = selection.strategy[id].missing[selection.backend].id[i];
-
-                assert_int_equal(capabilities.state[missing], CAPABILITY_BROKEN);
-            }
-        }
-    }
-}
-
-/* A request that names strategies of another axis, or none at all, is not trusted. */
-static void a_request_that_makes_no_sense(void **state)
-{
-    struct selection_request request;
-    struct capabilities capabilities;
-    struct selection selection;
-
-    (void)state;
-    subset(SUBSETS - 1, &capabilities);
-    request = request_of(STRATEGY_STEP_MTF, false);
-    request.axis[AXIS_STEP].entry[0].strategy = STRATEGY_APIC_PAGE;
-    select_strategies(&capabilities, &request, everything_built(), &selection);
-    assert_int_equal(selection.axis[AXIS_STEP].chosen, STRATEGY_NONE);
-    assert_int_equal(selection.outcome, OUTCOME_REFUSED);
-    request.axis[AXIS_STEP].entry[0].strategy = STRATEGY_NONE;
-    select_strategies(&capabilities, &request, everything_built(), &selection);
-    assert_int_equal(selection.axis[AXIS_STEP].chosen, STRATEGY_NONE);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -626,8 +361,6 @@ int main(void)
         cmocka_unit_test(automatic_is_the_table_of_the_design),
         cmocka_unit_test(members_of_a_group_are_alike),
         cmocka_unit_test(without_long_mode_nothing_runs),
-        cmocka_unit_test(anything_gets_an_answer),
-        cmocka_unit_test(a_request_that_makes_no_sense),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,12 +15,24 @@
 #define STEP_FLAGS          (RFLAGS_TF | RFLAGS_IF)
 #define ALL_EXCEPTIONS      (~(1u << VECTOR_NMI))
 
+/* IRET and POPF leave IF alone when CPL is above IOPL (SDM Vol 2: POPF/POPFD/POPFQ - Pop Stack Into
+ * EFLAGS Register). */
+static bool if_is_kept(struct cpu *cpu, uint64_t rflags)
+{
+    struct segment_state ss;
+
+    backend->segment_read(cpu, GUEST_SS, &ss);
+    return (backend->register_read(cpu, GUEST_CR0) & CR0_PE)
+           && (ss.attributes >> SEGMENT_DPL_SHIFT & 3) > (rflags >> RFLAGS_IOPL_SHIFT & 3);
+}
+
 static void begin(struct cpu *cpu)
 {
     struct step_state *step = &cpu->step;
     uint64_t rflags = backend->register_read(cpu, GUEST_RFLAGS);
 
     step->saved_rflags = rflags;
+    step->keeps_if = if_is_kept(cpu, rflags);
     step->saved_dr6 = backend->register_read(cpu, GUEST_DR6);
     step->saved_interrupt_shadow = backend->interrupt_shadow_read(cpu);
     backend->interrupt_shadow_write(cpu, 0);
@@ -58,12 +70,16 @@ static void finish(struct cpu *cpu)
     uint64_t dr6 = backend->register_read(cpu, GUEST_DR6);
     uint64_t hits = enabled_hits(dr6, backend->register_read(cpu, GUEST_DR7));
     uint64_t rflags = backend->register_read(cpu, GUEST_RFLAGS);
+    uint64_t restored = 0;
     bool guest_steps = step->saved_rflags & RFLAGS_TF;
 
     restore_common(cpu);
     if (!step->loads_rflags)
-        backend->register_write(cpu, GUEST_RFLAGS,
-                                (rflags & ~STEP_FLAGS) | (step->saved_rflags & STEP_FLAGS));
+        restored = STEP_FLAGS;
+    else if (step->keeps_if)
+        restored = RFLAGS_IF;
+    backend->register_write(cpu, GUEST_RFLAGS,
+                            (rflags & ~restored) | (step->saved_rflags & restored));
     if (!guest_steps && !hits) {
         backend->register_write(cpu, GUEST_DR6, step->saved_dr6);
         return;

@@ -13,6 +13,10 @@ static bool post(struct cpu *target, const struct icr_command *command)
 {
     switch (command->class) {
     case ICR_INIT:
+        /* INIT clears the logical address; messages that follow must not find the old one, however
+         * long the target takes to look. */
+        target->apic.identity.ldr = 0;
+        target->apic.identity.dfr = UINT32_MAX;
         return startup_post_init(&target->mailbox);
     case ICR_STARTUP:
         return startup_post_sipi(&target->mailbox, command->vector);

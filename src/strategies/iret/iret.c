@@ -4,9 +4,14 @@
  *
  * The intercept fires before the IRET, which may still fault; NMIs are unblocked once the guest is
  * past it. If none is waiting that is noticed at whatever exit comes next; if one is, the IRET is
- * stepped so that the NMI comes right after it. */
+ * stepped so that the NMI comes right after it.
+ *
+ * An interrupt shadow holds no NMI: that of STI does not on any AMD processor, and in that of MOV SS
+ * the kick that announces the NMI does not exit before the shadow has ended. */
+#include "core/advance.h"
 #include "core/backend.h"
 #include "core/cpu.h"
+#include "core/kick.h"
 #include "core/step.h"
 #include "strategies/operations.h"
 #include "x86/registers.h"
@@ -14,6 +19,7 @@
 static void inject(struct cpu *cpu)
 {
     cpu->event = (struct event){ .valid = true, .vector = VECTOR_NMI, .type = EVENT_NMI };
+    backend->interrupt_shadow_write(cpu, 0);
     cpu->nmi.pending = false;
     cpu->nmi.blocked = true;
     cpu->counters[COUNTER_NMI_INJECTED]++;
@@ -23,21 +29,23 @@ static void inject(struct cpu *cpu)
 static void deliver(struct cpu *cpu)
 {
     struct nmi_state *nmi = &cpu->nmi;
-
-    bool at_iret = nmi->iret_seen && backend->register_read(cpu, GUEST_RIP) == nmi->iret_rip;
+    bool at_iret = nmi->iret_seen && backend->register_read(cpu, GUEST_RIP) == nmi->iret_rip
+                 && guest_loads_rflags(cpu);
 
     if (nmi->iret_seen && !at_iret) {
         nmi->iret_seen = false;
         nmi->blocked = false;
     }
-    /* One event an entry, and a step must not be interrupted: its end leads here again. */
-    if (cpu->event.valid || step_active(cpu))
+    /* A step must not be interrupted: its end leads here again. */
+    if (step_active(cpu))
         return;
-    /* Blocking by MOV SS (which the processor does not tell from STI) also holds NMIs. A step moves
-     * the guest past it, or past the IRET. */
-    if (at_iret || (!nmi->blocked && backend->interrupt_shadow_read(cpu)))
-        step_begin(cpu, STEP_OWNER_IRET, at_iret);
-    else if (!nmi->blocked)
+    if (at_iret && !cpu->event.valid)
+        step_begin(cpu, STEP_OWNER_IRET, true);
+    else if (nmi->blocked)
+        return;
+    else if (cpu->event.valid)
+        kick_self(cpu);         /* one event an entry: exit again right after this one */
+    else
         inject(cpu);
 }
 
@@ -51,7 +59,7 @@ static void window(struct cpu *cpu)
 }
 
 /* Finished: past the IRET. Cancelled: it faulted, which also unblocks NMIs (SDM Vol 3: Handling
- * Multiple NMIs; APM the same). A step over a shadow comes here with nothing blocked. */
+ * Multiple NMIs; APM the same). */
 static void step_ended(struct cpu *cpu)
 {
     if (cpu->nmi.iret_seen)

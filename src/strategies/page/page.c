@@ -9,6 +9,7 @@
  * command reads are stepped on the shadow page too. */
 #include "apic/policy.h"
 #include "apic/registers.h"
+#include "core/advance.h"
 #include "core/backend.h"
 #include "core/cpu.h"
 #include "core/hidden.h"
@@ -44,7 +45,7 @@ static void fault(struct cpu *cpu, uint64_t guest_physical, bool write)
     }
     backend->page_map(cpu, apic->base, physical_of(shadow),
                       apic->faulted_on_write ? PAGE_READ_WRITE : PAGE_READ);
-    step_begin(cpu, STEP_OWNER_APIC, false);
+    step_begin(cpu, STEP_OWNER_APIC, !write && guest_loads_rflags(cpu));
 }
 
 /* A write that does not begin at a register is undefined by the manuals and goes nowhere. */

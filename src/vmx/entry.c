@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What happens before every VM entry, in the order of urgency: a rendezvous; INIT, SIPI and NMI
+ * from the mailbox; an event whose delivery was cut short; a new event; the guest's NMI. */
+#include <stdatomic.h>
+
+#include "core/rendezvous.h"
+#include "core/vcpu.h"
+#include "lib/panic.h"
+#include "probe/selftest.h"
+#include "strategies/operations.h"
+#include "vmx/vmx.h"
+
+_Noreturn void vmx_entry_refused(struct general_registers *registers);
+
+/* The exit cut the delivery of an event short. Unless an exception of that delivery replaced it
+ * (event_raise() has merged the two) it is delivered again. */
+static void again(struct cpu *cpu)
+{
+    if (!cpu->interrupted.valid)
+        return;
+    if (!cpu->event.valid) {
+        cpu->event = cpu->interrupted;
+        cpu->counters[COUNTER_EVENT_REINJECTED]++;
+    }
+    cpu->interrupted.valid = false;
+}
+
+void vmx_prepare_entry(struct cpu *cpu)
+{
+    atomic_store(&cpu->wakeup, 0);
+    again(cpu);
+    while (rendezvous_wanted(cpu))
+        rendezvous_attend(cpu);
+    if (startup_is_pending(&cpu->mailbox))
+        vcpu_take_mailbox(cpu);
+    if (cpu->nmi.pending)
+        binding.nmi->deliver(cpu);
+    if (cpu->event.valid)
+        vmx_inject(cpu);
+    vmx_flush_pending(cpu);
+}
+
+void vmx_prepare_again(void)
+{
+    vmx_prepare_entry(this_cpu());
+}
+
+/* VMLAUNCH or VMRESUME failed before it touched the guest: a control or a host field is wrong. */
+_Noreturn void vmx_entry_refused(struct general_registers *registers)
+{
+    struct cpu *cpu = this_cpu();
+
+    cpu->registers = registers;
+    vmx_audit(cpu);
+    panic("VM entry was refused, VM-instruction error %lu",
+          (unsigned long)vmcs_read(VMCS_INSTRUCTION_ERROR));
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Exit dispatch (SDM Vol 3: VMX Basic Exit Reasons; VM Exits > Recording VM-Exit Information). */
+#include "vmx/vmx.h"
+
+#include "core/advance.h"
+#include "core/ending.h"
+#include "core/guest_cpuid.h"
+#include "core/guest_exception.h"
+#include "core/guest_io.h"
+#include "core/guest_msr.h"
+#include "core/nested_fault.h"
+#include "core/step.h"
+#include "lib/panic.h"
+#include "probe/selftest.h"
+#include "strategies/operations.h"
+#include "x86/registers.h"
+
+bool xsetbv_safe(uint32_t index, uint64_t value);
+
+/* What DR6 shows of a debug exception: set where the qualification has it set, and (RTM, bus lock)
+ * clear where it has it set. */
+#define DR6_ACTIVE_HIGH     (DR6_B0_B3 | DR6_BD | DR6_BS)
+#define DR6_ACTIVE_LOW      (UINT64_C(1) << 16 | UINT64_C(1) << 11)
+
+static void exit_cpuid(struct cpu *cpu)
+{
+    cpu->counters[COUNTER_EXIT_CPUID]++;
+    guest_advance_over(cpu, INSTRUCTION_CPUID);
+    guest_cpuid(cpu);
+}
+
+static void exit_msr(struct cpu *cpu, bool write)
+{
+    uint32_t index = (uint32_t)cpu->registers->rcx;
+
+    cpu->counters[COUNTER_EXIT_MSR]++;
+    guest_msr_access(cpu, write);
+    if (write && vmx_is_mtrr(index))
+        vmx_mtrr_written(cpu);
+}
+
+/* String forms on these few ports are refused: no system resets the machine with OUTS. */
+static void exit_io(struct cpu *cpu)
+{
+    uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
+    unsigned size = (qualification & QUALIFICATION_IO_SIZE) + 1;
+    uint64_t mask = size == 4 ? 0xffffffff : (UINT64_C(1) << 8 * size) - 1;
+    uint64_t rax = cpu->registers->rax;
+    bool in = qualification & QUALIFICATION_IO_IN;
+    uint32_t result;
+
+    cpu->counters[COUNTER_EXIT_IO]++;
+    if (qualification & QUALIFICATION_IO_STRING) {
+        event_raise_gp(cpu);
+        return;
+    }
+    guest_advance_to(cpu, vmx_next_rip(cpu));
+    result = guest_io(cpu, (uint16_t)(qualification >> QUALIFICATION_IO_PORT_SHIFT), size, in,
+                      (uint32_t)(rax & mask));
+    if (in)
+        cpu->registers->rax = size == 4 ? result : (rax & ~mask) | result;
+}
+
+/* An IRET whose stack access faulted has unblocked NMIs already, but will be executed again. A single
+ * step that is pending without a shadow is Bochs 2.7's, which makes it when an instruction exits. */
+static void settle_after_fault(struct cpu *cpu, uint64_t qualification)
+{
+    if (qualification & QUALIFICATION_EPT_NMI_UNBLOCKED && !cpu->interrupted.valid)
+        vmcs_write(VMCS_GUEST_INTERRUPTIBILITY,
+                   vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) | INTERRUPTIBILITY_NMI);
+    if (!vmx_interrupt_shadow_read(cpu))
+        vmx_interrupt_shadow_write(cpu, 0);
+}
+
+static void exit_ept_violation(struct cpu *cpu)
+{
+    uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
+    uint64_t physical = vmcs_read(VMCS_GUEST_PHYSICAL_ADDRESS);
+
+    cpu->counters[COUNTER_EXIT_NESTED_PAGE]++;
+    vmx_take_interrupted(cpu);
+    settle_after_fault(cpu, qualification);
+    if (!guest_nested_fault(cpu, physical, qualification & QUALIFICATION_EPT_WRITE)
+        && !vmx_ept_fill(cpu, physical))
+        event_raise_gp(cpu);
+}
+
+/* NMIs stay blocked after this exit until an IRET: the host's handler has one. Bochs 2.7 says that the
+ * guest's NMIs are blocked too; that can only be after one was injected. */
+static void exit_nmi(struct cpu *cpu)
+{
+    struct vmx_cpu *vmx = vmx_of(cpu);
+    uint64_t state;
+
+    cpu->counters[COUNTER_EXIT_NMI]++;
+    __asm__ volatile("int $2" : : : "memory");
+    state = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
+    if (state & INTERRUPTIBILITY_NMI && !vmx->nmi_may_be_blocked)
+        vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, state & ~(uint64_t)INTERRUPTIBILITY_NMI);
+}
+
+/* The processor leaves DR6 and DR7.GD as they were when it exits instead of raising #DB. */
+static void take_debug_status(struct cpu *cpu)
+{
+    uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
+    uint64_t dr6 = dr6_read();
+
+    dr6 = (dr6 & ~DR6_B0_B3) | (qualification & DR6_ACTIVE_HIGH);
+    dr6_write((dr6 | DR6_ACTIVE_LOW) & ~(qualification & DR6_ACTIVE_LOW));
+    if (qualification & DR6_BD && !step_active(cpu))
+        vmcs_write(VMCS_GUEST_DR7, vmcs_read(VMCS_GUEST_DR7) & ~DR7_GD);
+}
+
+static void exit_exception_or_nmi(struct cpu *cpu)
+{
+    uint32_t interruption = (uint32_t)vmcs_read(VMCS_EXIT_INTERRUPTION);
+    uint8_t vector = interruption & INTERRUPTION_VECTOR;
+    uint32_t error = 0;
+
+    vmx_take_interrupted(cpu);
+    if ((interruption >> INTERRUPTION_TYPE_SHIFT & INTERRUPTION_TYPE) == EVENT_NMI) {
+        exit_nmi(cpu);
+        return;
+    }
+    if (vector == VECTOR_DB)
+        take_debug_status(cpu);
+    else if (vector == VECTOR_PF)
+        cr2_write(vmcs_read(VMCS_EXIT_QUALIFICATION));
+    if (interruption & INTERRUPTION_ERROR_VALID)
+        error = (uint32_t)vmcs_read(VMCS_EXIT_INTERRUPTION_ERROR);
+    guest_exception(cpu, vector, error);
+    vmx_mark_soft(cpu, interruption);
+}
+
+static void exit_nmi_window(struct cpu *cpu)
+{
+    cpu->counters[COUNTER_EXIT_IRET]++;
+    vmx_of(cpu)->nmi_may_be_blocked = false;
+    step_delivery_ended(cpu);
+    if (cpu->nmi.pending)
+        binding.nmi->window(cpu);
+    else
+        vmx_nmi_window_request(cpu, false);
+}
+
+static void exit_preemption_timer(struct cpu *cpu)
+{
+    cpu->counters[COUNTER_EXIT_OTHER]++;
+    vmx_control_set(cpu, CAPABILITY_VMX_PREEMPTION_TIMER, false);
+    step_delivery_ended(cpu);
+}
+
+static void exit_monitor_trap(struct cpu *cpu)
+{
+    cpu->counters[COUNTER_EXIT_MTF]++;
+    if (step_active(cpu))
+        step_finish(cpu);
+}
+
+static void exit_vmx_instruction(struct cpu *cpu)
+{
+    cpu->counters[COUNTER_EXIT_SVM]++;
+    if (!selftest_ends(cpu, NULL))
+        event_raise_ud(cpu);
+}
+
+/* INVD would drop the host's modified cache lines with the guest's. */
+static void exit_invd(struct cpu *cpu)
+{
+    cpu->counters[COUNTER_EXIT_OTHER]++;
+    guest_advance_over(cpu, INSTRUCTION_INVD);
+    __asm__ volatile("wbinvd" : : : "memory");
+}
+
+/* The processor itself judges the value, in the host. XCR0 stays the guest's: the host saves nothing. */
+static void exit_xsetbv(struct cpu *cpu)
+{
+    struct general_registers *registers = cpu->registers;
+    uint64_t value = (registers->rdx & 0xffffffff) << 32 | (registers->rax & 0xffffffff);
+    uint64_t cr4 = cr4_read();
+    bool legal;
+
+    cpu->counters[COUNTER_EXIT_OTHER]++;
+    cr4_write(cr4 | CR4_OSXSAVE);
+    legal = xsetbv_safe((uint32_t)registers->rcx, value);
+    cr4_write(cr4);
+    if (legal)
+        guest_advance_to(cpu, vmx_next_rip(cpu));
+    else
+        event_raise_gp(cpu);
+}
+
+/* No hardware task switch is carried out; the guest is told that the new TSS is no good. */
+static void exit_task_switch(struct cpu *cpu)
+{
+    cpu->counters[COUNTER_EXIT_OTHER]++;
+    vmx_take_interrupted(cpu);
+    event_raise(cpu, VECTOR_TS, true, vmcs_read(VMCS_EXIT_QUALIFICATION) & 0xfffc);
+}
+
+static void exit_triple_fault(struct cpu *cpu)
+{
+    cpu->counters[COUNTER_EXIT_SHUTDOWN]++;
+    if (!selftest_ends(cpu, "the micro-guest shut down"))
+        ending_reset("the guest shut down (triple fault); the machine is reset");
+}
+
+static void exit_startup(struct cpu *cpu, uint32_t reason)
+{
+    if (reason == EXIT_REASON_INIT) {
+        cpu->counters[COUNTER_EXIT_INIT]++;
+        startup_post_init(&cpu->mailbox);
+    } else {
+        cpu->counters[COUNTER_EXIT_SIPI]++;
+        startup_post_sipi(&cpu->mailbox, (uint8_t)vmcs_read(VMCS_EXIT_QUALIFICATION));
+    }
+}
+
+/* The state that VM entry checks is made of values that the guest could set and of this backend's
+ * own: a refusal is a defect, and the audit names it. */
+static void entry_failed(struct cpu *cpu, uint32_t reason)
+{
+    cpu->counters[COUNTER_EXIT_INVALID]++;
+    vmx_audit(cpu);
+    if (!selftest_ends(cpu, "the processor refused the micro-guest's state"))
+        panic("VM entry failed, reason %u, qualification %lu",
+              (unsigned)(reason & EXIT_REASON_BASIC),
+              (unsigned long)vmcs_read(VMCS_EXIT_QUALIFICATION));
+}
+
+static void exit_rare(struct cpu *cpu, uint32_t reason)
+{
+    switch (reason) {
+    case EXIT_REASON_TRIPLE_FAULT:
+        exit_triple_fault(cpu);
+        return;
+    case EXIT_REASON_INIT:
+    case EXIT_REASON_SIPI:
+        exit_startup(cpu, reason);
+        return;
+    case EXIT_REASON_TASK_SWITCH:
+        exit_task_switch(cpu);
+        return;
+    case EXIT_REASON_INVD:
+        exit_invd(cpu);
+        return;
+    case EXIT_REASON_XSETBV:
+        exit_xsetbv(cpu);
+        return;
+    case EXIT_REASON_PREEMPTION_TIMER:
+        exit_preemption_timer(cpu);
+        return;
+    case EXIT_REASON_GETSEC:
+    case EXIT_REASON_RSM:
+    case EXIT_REASON_INVEPT:
+    case EXIT_REASON_INVVPID:
+    case EXIT_REASON_VMFUNC:
+        exit_vmx_instruction(cpu);
+        return;
+    default:
+        panic("unexpected exit reason %u", (unsigned)reason);
+    }
+}
+
+static void dispatch(struct cpu *cpu, uint32_t reason)
+{
+    if (reason >= EXIT_REASON_VMCALL && reason <= EXIT_REASON_VMXON) {
+        exit_vmx_instruction(cpu);
+        return;
+    }
+    switch (reason) {
+    case EXIT_REASON_EXCEPTION_OR_NMI:
+        exit_exception_or_nmi(cpu);
+        return;
+    case EXIT_REASON_EPT_VIOLATION:
+        exit_ept_violation(cpu);
+        return;
+    case EXIT_REASON_MTF:
+        exit_monitor_trap(cpu);
+        return;
+    case EXIT_REASON_NMI_WINDOW:
+        exit_nmi_window(cpu);
+        return;
+    case EXIT_REASON_CPUID:
+        exit_cpuid(cpu);
+        return;
+    case EXIT_REASON_RDMSR:
+    case EXIT_REASON_WRMSR:
+        exit_msr(cpu, reason == EXIT_REASON_WRMSR);
+        return;
+    case EXIT_REASON_IO:
+        exit_io(cpu);
+        return;
+    case EXIT_REASON_CR_ACCESS:
+        vmx_exit_control_register(cpu);
+        return;
+    default:
+        exit_rare(cpu, reason);
+    }
+}
+
+static void remember(struct cpu *cpu, uint32_t reason)
+{
+    uint32_t slot = cpu->history_next++ % EXIT_HISTORY;
+
+    cpu->history[slot].reason = reason;
+    cpu->history[slot].rip = vmcs_read(VMCS_GUEST_RIP);
+    cpu->history[slot].info = vmcs_read(VMCS_EXIT_QUALIFICATION);
+}
+
+bool vmx_exit(struct general_registers *registers)
+{
+    struct cpu *cpu = this_cpu();
+    uint32_t reason = (uint32_t)vmcs_read(VMCS_EXIT_REASON);
+
+    cpu->registers = registers;
+    cpu->event.valid = false;
+    vmx_of(cpu)->launched = 1;
+    cpu->counters[COUNTER_EXITS]++;
+    remember(cpu, reason);
+
+    if (reason & EXIT_REASON_ENTRY_FAILURE)
+        entry_failed(cpu, reason);
+    else
+        dispatch(cpu, reason & EXIT_REASON_BASIC);
+
+    if (!cpu->leave_guest)
+        vmx_prepare_entry(cpu);
+    return cpu->leave_guest;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* void vmx_run(struct general_registers *area, const _Atomic uint32_t *wakeup, const uint32_t *launched)
+ *
+ * The VM-entry loop (SDM Vol 3: VM Entries; VM Exits). RIP, RSP and RFLAGS of the guest live in the
+ * VMCS, CR2 and the SYSCALL MSRs stay the guest's while the host runs: it uses none of them. VM
+ * exits load the RSP that is written here, from which everything else is found.
+ *
+ * An NMI of the host that comes after vmx_prepare_entry() looked at the mailbox, but before the
+ * entry, would be slept over. Its handler sets *wakeup, which is tested here; an NMI between this
+ * test and the entry goes on at vmx_window_again (exception_dispatch() moves its return address),
+ * which is right with any register contents: the guest's are still on the stack.
+ *
+ * Stack: general_registers (16 words), wakeup, launched, area, the callee-saved registers. */
+#define WAKEUP      128
+#define LAUNCHED    136
+#define AREA        144
+
+#define VMCS_HOST_RSP 0x6c14
+
+        .section .text
+        .global vmx_run, vmx_exit_point
+        .global vmx_window_start, vmx_window_end, vmx_window_again
+vmx_run:
+        pushq   %rbx
+        pushq   %rbp
+        pushq   %r12
+        pushq   %r13
+        pushq   %r14
+        pushq   %r15
+        pushq   %rdi
+        pushq   %rdx
+        pushq   %rsi
+        subq    $128, %rsp
+        /* The caller's initial register values. */
+        movq    %rdi, %rsi
+        movq    %rsp, %rdi
+        movl    $16, %ecx
+        rep movsq
+        movl    $VMCS_HOST_RSP, %eax
+        vmwrite %rsp, %rax
+
+enter:
+        movq    WAKEUP(%rsp), %rax
+vmx_window_start:
+        cmpl    $0, (%rax)
+        jne     vmx_window_again
+        movq    LAUNCHED(%rsp), %rax
+        cmpl    $0, (%rax)                  /* MOV leaves the flags alone */
+        movq    0 * 8(%rsp), %rax
+        movq    1 * 8(%rsp), %rcx
+        movq    2 * 8(%rsp), %rdx
+        movq    3 * 8(%rsp), %rbx
+        movq    5 * 8(%rsp), %rbp
+        movq    6 * 8(%rsp), %rsi
+        movq    7 * 8(%rsp), %rdi
+        movq    8 * 8(%rsp), %r8
+        movq    9 * 8(%rsp), %r9
+        movq    10 * 8(%rsp), %r10
+        movq    11 * 8(%rsp), %r11
+        movq    12 * 8(%rsp), %r12
+        movq    13 * 8(%rsp), %r13
+        movq    14 * 8(%rsp), %r14
+        movq    15 * 8(%rsp), %r15
+        je      launch
+        vmresume
+        jmp     refused
+launch:
+        vmlaunch
+vmx_window_end:
+refused:
+        movq    %rsp, %rdi
+        call    vmx_entry_refused
+        ud2
+
+vmx_window_again:
+        cld
+        call    vmx_prepare_again
+        jmp     enter
+
+/* The host's RIP in every VMCS. */
+vmx_exit_point:
+        movq    %rax, 0 * 8(%rsp)
+        movq    %rcx, 1 * 8(%rsp)
+        movq    %rdx, 2 * 8(%rsp)
+        movq    %rbx, 3 * 8(%rsp)
+        movq    %rbp, 5 * 8(%rsp)
+        movq    %rsi, 6 * 8(%rsp)
+        movq    %rdi, 7 * 8(%rsp)
+        movq    %r8, 8 * 8(%rsp)
+        movq    %r9, 9 * 8(%rsp)
+        movq    %r10, 10 * 8(%rsp)
+        movq    %r11, 11 * 8(%rsp)
+        movq    %r12, 12 * 8(%rsp)
+        movq    %r13, 13 * 8(%rsp)
+        movq    %r14, 14 * 8(%rsp)
+        movq    %r15, 15 * 8(%rsp)
+        movq    %rsp, %rdi
+        call    vmx_exit
+        testb   %al, %al
+        jz      enter
+
+        /* The caller gets the guest's registers back. */
+        movq    AREA(%rsp), %rdi
+        movq    %rsp, %rsi
+        movl    $16, %ecx
+        rep movsq
+        addq    $152, %rsp
+        popq    %r15
+        popq    %r14
+        popq    %r13
+        popq    %r12
+        popq    %rbp
+        popq    %rbx
+        ret
+
+/* bool xsetbv_safe(uint32_t index, uint64_t value): false when the processor raises #GP. */
+        .global xsetbv_safe
+xsetbv_safe:
+        movl    %edi, %ecx
+        movl    %esi, %eax
+        movq    %rsi, %rdx
+        shrq    $32, %rdx
+1:      xsetbv
+        movl    $1, %eax
+        ret
+2:      xorl    %eax, %eax
+        ret
+
+        .section .fixup_table, "a"
+        .quad   1b, 2b

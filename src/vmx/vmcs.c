@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The guest-state area and the controls of a new virtual CPU, and its state by the backend's names
+ * (SDM Vol 3: Virtual Machine Control Structures > Guest-State Area). Fields are read and written
+ * when somebody asks for them: an exit touches few. */
+#include "core/guest_memory.h"
+#include "core/hidden.h"
+#include "vmx/vmx.h"
+#include "x86/msr.h"
+#include "x86/registers.h"
+
+/* #DB and #AC always exit: delivering them can loop for ever within the processor, out of the reach
+ * of interrupts (CVE-2015-5307, CVE-2015-8104). */
+#define ALWAYS_INTERCEPTED  (1u << VECTOR_DB | 1u << VECTOR_AC)
+
+#define GUEST_VPID          1
+#define PAT_AFTER_RESET     UINT64_C(0x0007040600070406)
+#define NO_LINK             (~UINT64_C(0))
+
+#define SEALED __attribute__((section(".sealed")))
+SEALED uint64_t vmx_cr0_fixed, vmx_cr4_fixed;
+SEALED static uint64_t cr0_mask, cr4_mask;
+
+/* Bits of CR0 and CR4 that are not the guest's: those that VMX fixes, which the guest sees as it set
+ * them; CD and NW, since the host's caches stay on (SDM Vol 3: Guest/Host Masks and Read Shadows);
+ * VMXE and SMXE, which a processor without VMX and SMX does not have. */
+void vmx_vmcs_prepare(const struct capabilities *capabilities)
+{
+    vmx_cr0_fixed = capabilities->vmx_cr0_fixed0 & ~(CR0_PE | CR0_PG);
+    vmx_cr4_fixed = capabilities->vmx_cr4_fixed0;
+    cr0_mask = vmx_cr0_fixed | CR0_CD | CR0_NW;
+    cr4_mask = vmx_cr4_fixed | CR4_VMXE | CR4_SMXE;
+}
+
+/* Where EFER and PAT of the guest are: in a field, or in the area that entries and exits switch. */
+static void initialise_switched(struct cpu *cpu)
+{
+    struct vmx_cpu *vmx = vmx_of(cpu);
+    bool by_area[SWITCHED_MSRS] = {
+        [SWITCHED_EFER] = !vmx_control_used(CAPABILITY_VMX_ENTRY_LOAD_EFER),
+        [SWITCHED_PAT] = !vmx_control_used(CAPABILITY_VMX_ENTRY_LOAD_PAT),
+    };
+    unsigned first = by_area[SWITCHED_EFER] ? 0 : 1;
+    unsigned count = by_area[SWITCHED_EFER] + by_area[SWITCHED_PAT];
+
+    vmx->guest_msr[SWITCHED_EFER] = (struct msr_entry){ MSR_EFER, 0, 0 };
+    vmx->guest_msr[SWITCHED_PAT] = (struct msr_entry){ MSR_IA32_PAT, 0, PAT_AFTER_RESET };
+    vmx->host_msr[SWITCHED_EFER] = (struct msr_entry){ MSR_EFER, 0, msr_read(MSR_EFER) };
+    vmx->host_msr[SWITCHED_PAT] = (struct msr_entry){ MSR_IA32_PAT, 0, msr_read(MSR_IA32_PAT) };
+    vmcs_write(VMCS_ENTRY_MSR_LOAD_ADDRESS, physical_of(&vmx->guest_msr[first]));
+    vmcs_write(VMCS_EXIT_MSR_STORE_ADDRESS, physical_of(&vmx->guest_msr[first]));
+    vmcs_write(VMCS_EXIT_MSR_LOAD_ADDRESS, physical_of(&vmx->host_msr[first]));
+    vmcs_write(VMCS_ENTRY_MSR_LOAD_COUNT, count);
+    vmcs_write(VMCS_EXIT_MSR_STORE_COUNT, count);
+    vmcs_write(VMCS_EXIT_MSR_LOAD_COUNT, count);
+    if (!by_area[SWITCHED_PAT])
+        vmcs_write(VMCS_GUEST_PAT, PAT_AFTER_RESET);
+}
+
+static void initialise_controls(void)
+{
+    vmcs_write(VMCS_EXCEPTION_BITMAP, ALWAYS_INTERCEPTED);
+    vmcs_write(VMCS_PAGE_FAULT_ERROR_MASK, 0);
+    vmcs_write(VMCS_PAGE_FAULT_ERROR_MATCH, 0);
+    vmcs_write(VMCS_CR3_TARGET_COUNT, 0);
+    vmcs_write(VMCS_ENTRY_INTERRUPTION, 0);
+    vmcs_write(VMCS_CR0_MASK, cr0_mask);
+    vmcs_write(VMCS_CR4_MASK, cr4_mask);
+    vmcs_write(VMCS_MSR_BITMAPS, vmx_msr_bitmap);
+    if (vmx_control_used(CAPABILITY_VMX_IO_BITMAPS)) {
+        vmcs_write(VMCS_IO_BITMAP_A, vmx_io_bitmap_a);
+        vmcs_write(VMCS_IO_BITMAP_B, vmx_io_bitmap_b);
+    }
+    if (vmx_control_used(CAPABILITY_VMX_VPID))
+        vmcs_write(VMCS_VPID, GUEST_VPID);
+    if (vmx_control_used(CAPABILITY_VMX_ENABLE_XSAVES))
+        vmcs_write(VMCS_XSS_EXITING_BITMAP, 0);
+    if (vmx_control_allowed(CAPABILITY_VMX_PREEMPTION_TIMER))
+        vmcs_write(VMCS_PREEMPTION_TIMER, 0);
+}
+
+void vmx_vmcs_initialise(struct cpu *cpu)
+{
+    initialise_controls();
+    initialise_switched(cpu);
+    vmcs_write(VMCS_LINK_POINTER, NO_LINK);
+    vmcs_write(VMCS_GUEST_SYSENTER_CS, 0);
+    vmcs_write(VMCS_GUEST_SYSENTER_ESP, 0);
+    vmcs_write(VMCS_GUEST_SYSENTER_EIP, 0);
+    vmcs_write(VMCS_GUEST_DEBUGCTL, 0);
+    vmx_register_write(cpu, GUEST_DR7, DR7_INIT);
+    vmx_register_write(cpu, GUEST_RFLAGS, RFLAGS_FIXED);
+    vmx_reset_events(cpu);
+}
+
+static uint64_t read_switched(struct cpu *cpu, enum capability_id control, uint32_t field,
+                              enum switched_msr which)
+{
+    return vmx_control_used(control) ? vmcs_read(field) : vmx_of(cpu)->guest_msr[which].value;
+}
+
+/* LMA decides the mode that VM entry establishes. */
+static void write_efer(struct cpu *cpu, uint64_t value)
+{
+    vmx_control_set(cpu, CAPABILITY_VMX_ENTRY_IA32E_MODE_GUEST, value & EFER_LMA);
+    if (vmx_control_used(CAPABILITY_VMX_ENTRY_LOAD_EFER))
+        vmcs_write(VMCS_GUEST_EFER, value);
+    else
+        vmx_of(cpu)->guest_msr[SWITCHED_EFER].value = value;
+}
+
+static uint64_t read_masked(uint32_t field, uint32_t shadow, uint64_t mask)
+{
+    return (vmcs_read(field) & ~mask) | (vmcs_read(shadow) & mask);
+}
+
+/* CR2 and DR6 are in the processor, not in the VMCS: the host uses neither. */
+uint64_t vmx_register_read(struct cpu *cpu, enum guest_register which)
+{
+    switch (which) {
+    case GUEST_RIP:
+        return vmcs_read(VMCS_GUEST_RIP);
+    case GUEST_RSP:
+        return vmcs_read(VMCS_GUEST_RSP);
+    case GUEST_RFLAGS:
+        return vmcs_read(VMCS_GUEST_RFLAGS);
+    case GUEST_CR0:
+        return read_masked(VMCS_GUEST_CR0, VMCS_CR0_SHADOW, cr0_mask);
+    case GUEST_CR2:
+        return cr2_read();
+    case GUEST_CR3:
+        return vmcs_read(VMCS_GUEST_CR3);
+    case GUEST_CR4:
+        return read_masked(VMCS_GUEST_CR4, VMCS_CR4_SHADOW, cr4_mask);
+    case GUEST_EFER:
+        return read_switched(cpu, CAPABILITY_VMX_ENTRY_LOAD_EFER, VMCS_GUEST_EFER, SWITCHED_EFER);
+    case GUEST_DR6:
+        return dr6_read();
+    case GUEST_DR7:
+        return vmcs_read(VMCS_GUEST_DR7);
+    case GUEST_DEBUG_CONTROL:
+        return vmcs_read(VMCS_GUEST_DEBUGCTL);
+    }
+    __builtin_unreachable();
+}
+
+void vmx_register_write(struct cpu *cpu, enum guest_register which, uint64_t value)
+{
+    switch (which) {
+    case GUEST_RIP:
+        vmcs_write(VMCS_GUEST_RIP, value);
+        return;
+    case GUEST_RSP:
+        vmcs_write(VMCS_GUEST_RSP, value);
+        return;
+    case GUEST_RFLAGS:
+        vmcs_write(VMCS_GUEST_RFLAGS, value);
+        return;
+    case GUEST_CR0:
+        vmcs_write(VMCS_GUEST_CR0, (value & ~cr0_mask) | vmx_cr0_fixed);
+        vmcs_write(VMCS_CR0_SHADOW, value);
+        break;
+    case GUEST_CR2:
+        cr2_write(value);
+        return;
+    case GUEST_CR3:
+        vmcs_write(VMCS_GUEST_CR3, value);
+        break;
+    case GUEST_CR4:
+        vmcs_write(VMCS_GUEST_CR4, (value & ~cr4_mask) | vmx_cr4_fixed);
+        vmcs_write(VMCS_CR4_SHADOW, value);
+        break;
+    case GUEST_EFER:
+        write_efer(cpu, value);
+        break;
+    case GUEST_DR6:
+        dr6_write(value);
+        return;
+    case GUEST_DR7:
+        vmcs_write(VMCS_GUEST_DR7, value);
+        return;
+    case GUEST_DEBUG_CONTROL:
+        vmcs_write(VMCS_GUEST_DEBUGCTL, value);
+        msr_write(MSR_IA32_DEBUGCTL, 0);
+        return;
+    }
+    vmx_of(cpu)->flush_vpid = true;
+}
+
+/* The VMCS has the segments in the order of enum guest_segment, and GDTR and IDTR apart. */
+void vmx_segment_read(struct cpu *cpu, enum guest_segment which, struct segment_state *out)
+{
+    uint32_t rights;
+
+    (void)cpu;
+    *out = (struct segment_state){ .limit = (uint32_t)vmcs_read(VMCS_GUEST_ES_LIMIT + 2 * which),
+                                   .base = vmcs_read(VMCS_GUEST_ES_BASE + 2 * which) };
+    if (which == GUEST_GDTR || which == GUEST_IDTR)
+        return;
+    rights = (uint32_t)vmcs_read(VMCS_GUEST_ES_ACCESS_RIGHTS + 2 * which);
+    out->selector = (uint16_t)vmcs_read(VMCS_GUEST_ES_SELECTOR + 2 * which);
+    if (!(rights & VMCS_SEGMENT_UNUSABLE))
+        out->attributes = (uint16_t)((rights & VMCS_SEGMENT_LOW) | (rights & VMCS_SEGMENT_HIGH) >> 4);
+    else if (which == GUEST_SS)
+        out->attributes = rights & 0x60;    /* a null SS still has the privilege level */
+}
+
+void vmx_segment_write(struct cpu *cpu, enum guest_segment which, const struct segment_state *in)
+{
+    uint32_t rights = (in->attributes & VMCS_SEGMENT_LOW) | (in->attributes << 4 & VMCS_SEGMENT_HIGH);
+
+    (void)cpu;
+    vmcs_write(VMCS_GUEST_ES_BASE + 2 * which, in->base);
+    if (which == GUEST_GDTR || which == GUEST_IDTR) {
+        vmcs_write(VMCS_GUEST_ES_LIMIT + 2 * which, in->limit & 0xffff);
+        return;
+    }
+    vmcs_write(VMCS_GUEST_ES_LIMIT + 2 * which, in->limit);
+    if (!(in->attributes & 0x80))
+        rights |= VMCS_SEGMENT_UNUSABLE;
+    vmcs_write(VMCS_GUEST_ES_ACCESS_RIGHTS + 2 * which, rights);
+    vmcs_write(VMCS_GUEST_ES_SELECTOR + 2 * which, in->selector);
+}
+
+/* Only instruction exits have a length; the callers are their handlers. */
+uint64_t vmx_next_rip(struct cpu *cpu)
+{
+    uint64_t next = vmcs_read(VMCS_GUEST_RIP) + vmcs_read(VMCS_EXIT_INSTRUCTION_LENGTH);
+
+    return next >> 32 && guest_code_width(cpu) != 64 ? (uint32_t)next : next;
+}
+
+uint64_t vmx_interrupt_shadow_read(struct cpu *cpu)
+{
+    (void)cpu;
+    return vmcs_read(VMCS_GUEST_INTERRUPTIBILITY)
+         & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS);
+}
+
+/* With the shadow goes a single-step trap that waited for its end: whoever ends the shadow decides
+ * about the trap. (Bochs 2.7 also leaves one pending where no shadow is.) */
+void vmx_interrupt_shadow_write(struct cpu *cpu, uint64_t shadow)
+{
+    uint64_t state = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
+    uint64_t wanted = (state & ~(uint64_t)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)) | shadow;
+
+    (void)cpu;
+    if (wanted != state)
+        vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, wanted);
+    if (!shadow)
+        vmcs_write(VMCS_GUEST_PENDING_DEBUG,
+                   vmcs_read(VMCS_GUEST_PENDING_DEBUG) & ~(uint64_t)PENDING_DEBUG_BS);
+}
+
+void vmx_exceptions_intercept(struct cpu *cpu, uint32_t vectors)
+{
+    (void)cpu;
+    vmcs_write(VMCS_EXCEPTION_BITMAP, ALWAYS_INTERCEPTED | vectors);
+}
+
+void vmx_nmi_window_request(struct cpu *cpu, bool wanted)
+{
+    vmx_control_set(cpu, CAPABILITY_VMX_NMI_WINDOW_EXITING, wanted);
+}
+
+/* Both make the guest exit after an injected event's delivery, before an instruction: the timer, since
+ * it counts from 0; the window, unless NMIs are blocked (SDM Vol 3: VM Entries > VM-Entry Event
+ * Injection; VMX Non-Root Operation > Other Causes of VM Exits). */
+void vmx_exit_after_delivery(struct cpu *cpu)
+{
+    if (vmx_control_allowed(CAPABILITY_VMX_PREEMPTION_TIMER))
+        vmx_control_set(cpu, CAPABILITY_VMX_PREEMPTION_TIMER, true);
+    else
+        vmx_nmi_window_request(cpu, true);
+}
+
+void vmx_reset_events(struct cpu *cpu)
+{
+    vmcs_write(VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE);
+    vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, 0);
+    vmcs_write(VMCS_GUEST_PENDING_DEBUG, 0);
+    vmcs_write(VMCS_ENTRY_INTERRUPTION, 0);
+    vmx_of(cpu)->nmi_may_be_blocked = false;
+    cpu->event.valid = false;
+    cpu->interrupted.valid = false;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of the VMX backend share (SDM Vol 3: Introduction to Virtual Machine Extensions). */
+#ifndef SEXTANT_VMX_VMX_H
+#define SEXTANT_VMX_VMX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/backend.h"
+#include "core/cpu.h"
+#include "probe/capabilities.h"
+#include "x86/vmcs.h"
+
+/* MSRs that VM entries and exits switch by an area in memory where no control does it. */
+enum switched_msr { SWITCHED_EFER, SWITCHED_PAT, SWITCHED_MSRS };
+
+struct msr_entry {
+    uint32_t index, reserved;
+    uint64_t value;
+};
+
+/* What a CPU has besides its VMCS; in hidden memory, by CPU index. */
+struct vmx_cpu {
+    /* Of the MSRs that an area switches: the guest's (loaded at entry, stored at exit), the host's. */
+    struct msr_entry guest_msr[SWITCHED_MSRS], host_msr[SWITCHED_MSRS];
+    uint32_t task_state[26];        /* the host's TSS: it must exist, nothing in it is used */
+    uint64_t gdt[6];                /* the host's GDT: with a TSS, whose busy bit is this CPU's own */
+    uint64_t ept_pointer;
+    uint32_t controls[VMX_WORD_COUNT];  /* what the VMCS holds */
+    uint32_t launched;
+    uint32_t soft_length;           /* bytes of the instruction that raised the queued soft event */
+    bool in_vmx_operation;
+    bool flush_ept, flush_vpid;     /* before the next entry */
+    bool nmi_may_be_blocked;        /* an NMI was injected, and no exit has shown it unblocked since */
+};
+
+extern struct vmx_cpu *vmx_cpus;
+
+static inline struct vmx_cpu *vmx_of(struct cpu *cpu)
+{
+    return &vmx_cpus[cpu->index];
+}
+
+/* run.S: enters the guest and calls vmx_exit() after each exit, until that returns true. `wakeup` is
+ * looked at right before every entry, `launched` says whether the VMCS has been launched. */
+void vmx_run(struct general_registers *area, const _Atomic uint32_t *wakeup,
+             const uint32_t *launched);
+
+/* exits.c: handles one exit and prepares the next entry; true to leave the guest. Called by run.S
+ * with the guest's registers on this CPU's stack. */
+bool vmx_exit(struct general_registers *registers);
+
+/* entry.c: what has to be done before every entry: kicks, INIT and SIPI, NMIs, events, flushes. May
+ * be repeated before the entry happens: an NMI of the host came meanwhile. */
+void vmx_prepare_entry(struct cpu *cpu);
+void vmx_prepare_again(void);
+
+/* controls.c: the VMX controls, from the capability table and from nothing else. */
+bool vmx_controls_compose(const struct capabilities *capabilities, char *error, size_t error_size);
+void vmx_controls_initialise(struct cpu *cpu);
+/* True when the image uses this control (the processor allows it, and it is wanted). */
+bool vmx_control_used(enum capability_id id);
+/* True when the processor allows the control to be set. */
+bool vmx_control_allowed(enum capability_id id);
+/* Sets or clears one control in this CPU's VMCS; one that is not allowed is a defect: panics. */
+void vmx_control_set(struct cpu *cpu, enum capability_id id, bool on);
+/* What the processor allows of a word, for the audit. */
+const struct vmx_controls *vmx_controls_allowed(enum vmx_control_word word);
+uint32_t vmx_control_field(enum vmx_control_word word);
+
+/* vmcs.c: VMCS fields behind the backend's names. */
+extern uint64_t vmx_cr0_fixed, vmx_cr4_fixed;   /* bits that must be 1 while a guest runs */
+void vmx_vmcs_prepare(const struct capabilities *capabilities);
+void vmx_vmcs_initialise(struct cpu *cpu);
+uint64_t vmx_register_read(struct cpu *cpu, enum guest_register which);
+void vmx_register_write(struct cpu *cpu, enum guest_register which, uint64_t value);
+void vmx_segment_read(struct cpu *cpu, enum guest_segment which, struct segment_state *out);
+void vmx_segment_write(struct cpu *cpu, enum guest_segment which, const struct segment_state *in);
+uint64_t vmx_next_rip(struct cpu *cpu);
+uint64_t vmx_interrupt_shadow_read(struct cpu *cpu);
+void vmx_interrupt_shadow_write(struct cpu *cpu, uint64_t shadow);
+void vmx_exceptions_intercept(struct cpu *cpu, uint32_t vectors);
+void vmx_nmi_window_request(struct cpu *cpu, bool wanted);
+void vmx_exit_after_delivery(struct cpu *cpu);
+void vmx_reset_events(struct cpu *cpu);
+
+/* host.c: the host-state area, and the host's own descriptor table. */
+void vmx_host_initialise(struct cpu *cpu);
+
+/* events.c: event injection and IDT-vectoring information. */
+void vmx_take_interrupted(struct cpu *cpu);
+void vmx_inject(struct cpu *cpu);
+/* An exception exit, as an event of the guest: queues it as what it was (INT1, INT3 and INTO are
+ * software exceptions). */
+void vmx_mark_soft(struct cpu *cpu, uint32_t interruption);
+
+/* control_registers.c: MOV to CR0 and CR4 with bits that are not the guest's. */
+void vmx_exit_control_register(struct cpu *cpu);
+
+/* bitmaps.c: the I/O and MSR bitmaps that all CPUs share. */
+void vmx_bitmaps_prepare(void);
+extern uint64_t vmx_io_bitmap_a, vmx_io_bitmap_b, vmx_msr_bitmap;   /* physical */
+
+/* ept.c: the extended page tables. */
+void vmx_ept_prepare(const struct capabilities *capabilities);
+void vmx_ept_initialise(struct cpu *cpu);
+void vmx_page_map(struct cpu *cpu, uint64_t guest_physical, uint64_t host_physical,
+                  enum page_access access);
+void vmx_page_restore(struct cpu *cpu, uint64_t guest_physical);
+bool vmx_ept_fill(struct cpu *cpu, uint64_t guest_physical);
+/* What prepare_entry does last: drops what the processor caches of views that have changed. */
+void vmx_flush_pending(struct cpu *cpu);
+
+/* mtrr.c: memory types of host memory, from the MTRRs. */
+void vmx_mtrr_prepare(bool present);
+bool vmx_memory_type(uint64_t physical, uint64_t size, uint64_t *bits);
+/* True for the registers whose writes vmx_mtrr_written() has to see. */
+bool vmx_is_mtrr(uint32_t index);
+void vmx_mtrr_each(void (*each)(void *context, uint32_t index), void *context);
+/* The guest wrote one of its MTRRs: exit context, after the write. */
+void vmx_mtrr_written(struct cpu *cpu);
+
+/* audit.c: prints every control and field of the VMCS that violates the manual's checks, by name.
+ * Returns how many it found. */
+unsigned vmx_audit(struct cpu *cpu);
+
+#endif

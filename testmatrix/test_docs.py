@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""docs/boot-parameters.md is what the tables of the image say."""
+
+from pathlib import Path
+
+import gen_docs
+import pytest
+
+
+def test_boot_parameters_are_up_to_date() -> None:
+    assert gen_docs.TARGET.read_text(encoding="utf-8") == gen_docs.document(), "run tools/gen_docs.py"
+
+
+def test_every_row_is_found() -> None:
+    """Counted a second way: a row starts a line with the macro's name."""
+    for path, macro in ((gen_docs.SOURCE / "probe/capabilities.def", "CAPABILITY"),
+                        (gen_docs.SOURCE / "strategies/strategies.def", "STRATEGY"),
+                        (gen_docs.SOURCE / "boot/parameters.def", "PARAMETER")):
+        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith(f"{macro}(")]
+        found = gen_docs.rows(path, macro)
+        assert len(found) == len(lines) > 5
+        assert len({len(row) for row in found}) == 1
+
+
+def test_arguments_are_split_where_c_splits_them(tmp_path: Path) -> None:
+    table = tmp_path / "table.def"
+    table.write_text('/* ROW(comment, 1) */\nROW(A, "a, (b) \\"c\\"", WITH(X, Y),\n    "two " "parts", NULL)\n')
+    assert gen_docs.rows(table, "ROW") == [["A", '"a, (b) \\"c\\""', "WITH(X, Y)", '"two " "parts"', "NULL"]]
+    assert gen_docs.string('"a, (b) \\"c\\""') == 'a, (b) "c"'
+    assert gen_docs.string('"two " "parts"') == "two parts"
+    assert gen_docs.needs("WITH(X, Y)") == ["X", "Y"]
+    assert gen_docs.needs("WITH_NOTHING") == []
+    assert gen_docs.needs("NO_WAY") is None
+
+
+def test_a_table_without_rows_is_an_error(tmp_path: Path) -> None:
+    table = tmp_path / "table.def"
+    table.write_text("/* nothing */\n")
+    with pytest.raises(SystemExit):
+        gen_docs.rows(table, "ROW")

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The capability report: what it says of each host, that its parts agree, and that it is the same again."""
+
+import re
+
+import pytest
+from harness import data, decoder
+from harness.data import Host
+from harness.lab import Lab, Run
+from harness.report import VERDICTS, Report, printed_cpuid
+
+SCHEMA = 1
+RUNS = ("runs", "degraded")
+REPORT_FORMAT = (       # the order of the parts, by the line that each one begins with
+    "Sextant: ", "How each job is done", "Machine", "Self-tests", "Notes", "Capabilities: Processor", "Capabilities: VMX",
+    "Capabilities: SVM", "Raw registers of the bootstrap processor", "@@SEXTANT-JSON-BEGIN", "@@SEXTANT-JSON-END",
+    "What you can change",
+)
+
+
+def hosts(kind: str = "any") -> list[object]:
+    wanted = {"any": lambda host: True, "report": lambda host: host.has_report,
+              "no report": lambda host: not host.has_report}[kind]
+    return [pytest.param(host, id=f"{host.name}/report-only/none", marks=[pytest.mark.long] if host.long else [])
+            for host in data.hosts().values() if wanted(host)]
+
+
+def run_report(lab: Lab, host: Host, parameters: str = "report=only") -> Run:
+    return lab.run(lab.machine(host, parameters))
+
+
+@pytest.mark.parametrize("host", hosts("report"))
+def test_verdict(lab: Lab, host: Host) -> None:
+    run = run_report(lab, host)
+    report = run.report
+    assert report.data["schema"] == SCHEMA
+    assert report.outcome == host.outcome
+    assert report.verdict_line.startswith(VERDICTS[host.outcome])
+    assert report.sentence in report.verdict_line
+    assert host.sentence in report.sentence
+    assert report.data["backend"] == host.backend
+    assert run.ending == ("EXIT_REPORT_ONLY" if host.runs else "EXIT_CANNOT_RUN")
+    assert host.advice in " ".join(report.advice)
+    assert report.data["machine"]["cpus"] == report.data["machine"]["cpus_probed"] == host.processors
+    assert report.data["cpu_differences"] == []
+
+
+@pytest.mark.parametrize("host", hosts("report"))
+def test_capabilities(lab: Lab, host: Host) -> None:
+    """What hosts.toml knows of the model."""
+    report = lab.report(host)
+    assert [name for name in host.present if not report.has(name)] == []
+    assert [name for name in host.absent if report.has(name)] == []
+
+
+@pytest.mark.parametrize("host", hosts("no report"))
+def test_without_64_bit_mode(lab: Lab, host: Host) -> None:
+    """A sentence and what the person can do, on the console, and the exit code."""
+    run = run_report(lab, host)
+    assert run.lines[0].startswith("Sextant: CANNOT RUN: ")
+    assert host.sentence in run.sentences()
+    assert "What you can do: " in run.sentences()
+    assert host.advice in run.sentences()
+    assert run.ending == "EXIT_CANNOT_RUN"
+
+
+@pytest.mark.parametrize("host", hosts("report"))
+def test_parts(lab: Lab, host: Host) -> None:
+    """All parts, in their order; the text and the JSON object say the same."""
+    report = lab.report(host)
+    lines = report.text.splitlines()
+    parts = [part for line in lines for part in REPORT_FORMAT if line.startswith(part)]
+    absent = () if host.runs else ("Self-tests", "Notes")
+    assert parts == [part for part in REPORT_FORMAT if part not in absent]
+    advice = " ".join(" ".join(lines[lines.index(REPORT_FORMAT[-1]) + 1:]).split())
+    assert [sentence for sentence in report.advice if sentence not in advice] == []
+    assert report.advice
+    assert printed_cpuid(report.text) == report.raw_cpuid
+
+
+@pytest.mark.parametrize("host", hosts("report"))
+def test_axes(lab: Lab, host: Host) -> None:
+    """Every axis has its line, with what is chosen and why everything else is not."""
+    report = lab.report(host)
+    text = " ".join(report.text.split())
+    for axis in report.data["axes"]:
+        assert re.search(rf"^  {axis['axis']} +{axis['chosen'] or 'none'}\b", report.text, re.MULTILINE)
+        assert (axis["chosen"] is not None) == host.runs
+        for row in axis["strategies"]:
+            assert row["reason"]
+            if row["name"] != axis["chosen"]:
+                assert f"Rejected {row['name']}: {row['reason']}." in text
+    assert [row["name"] for row in report.data["backends"]] == ["vmx", "svm"]
+
+
+@pytest.mark.parametrize("host", hosts("report"))
+def test_decoded_by_cpuid(lab: Lab, host: Host) -> None:
+    """cpuid(1) reads the raw part, and finds in it what the report finds."""
+    report = lab.report(host)
+    decoded = decoder.decode(lab.directory, report.text)
+    assert decoded, "cpuid -f found nothing"
+    differences = decoder.compare(decoded, report.capabilities, report.data["machine"]["vendor"])
+    assert differences == []
+
+
+@pytest.mark.parametrize("host", [pytest.param("qemu72-EPYC", id="qemu72-EPYC/report-only/none"),
+                                  pytest.param("qemu72-Skylake-Client", id="qemu72-Skylake-Client/report-only/none")])
+def test_twice_the_same(lab: Lab, hosts: dict[str, Host], host: str) -> None:
+    """But for what the self-tests measured in ticks, and the CRC over that."""
+    first, second = run_report(lab, hosts[host]), lab.run(lab.machine(hosts[host], "report=only"), "second")
+    assert first.report.without_ticks() == second.report.without_ticks()
+    assert first.report.without_ticks() != "", "there is something to compare"
+
+
+@pytest.mark.parametrize("host", [pytest.param("qemu72-EPYC", id="qemu72-EPYC/report-none/none"),
+                                  pytest.param("qemu72-Skylake-Client", id="qemu72-Skylake-Client/report-none/none"),
+                                  pytest.param("qemu72-EPYC-no-npt", id="qemu72-EPYC-no-npt/report-none/none")])
+def test_report_none(lab: Lab, hosts: dict[str, Host], host: str) -> None:
+    """Without the report, a machine that cannot run still says so and what can be done; never is there silence."""
+    row = hosts[host]
+    run = lab.run(lab.machine(row, "report=none", lab.guest("smp")))
+    assert "@@SEXTANT" not in run.text
+    if row.runs:
+        assert run.lines[0] == f"1..{run.tap.planned}", "the guest's output is all there is"
+        assert run.ending == "all ok"
+    else:
+        assert run.lines[0].startswith("Sextant: CANNOT RUN: ")
+        assert row.sentence in run.lines[0]
+        assert row.advice in run.sentences()
+        assert run.ending == "EXIT_CANNOT_RUN"
+
+
+def test_same_whatever_the_guest(lab: Lab, main_host: Host) -> None:
+    """The report is about the machine: with a guest behind it, it differs in the command line alone."""
+    alone = lab.report(main_host)
+    run = lab.run(lab.machine(main_host, guest=lab.guest("smp")), "guest")
+    with_guest = run.report
+    assert with_guest.binding == alone.binding
+    assert with_guest.capabilities == alone.capabilities
+    assert with_guest.raw_cpuid == alone.raw_cpuid
+    assert changed_members(alone, with_guest) <= {"machine", "selftests"}
+
+
+def changed_members(one: Report, other: Report) -> set[str]:
+    return {key for key in one.data if one.data[key] != other.data[key]}

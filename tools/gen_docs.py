@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Writes docs/boot-parameters.md from the tables that the image itself is built from.
+
+tools/gen_docs.py           writes the file
+tools/gen_docs.py --check   fails when the file is not what would be written
+"""
+
+import argparse
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "src"
+TARGET = ROOT / "docs" / "boot-parameters.md"
+
+STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
+COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+
+
+def rows(path: Path, macro: str) -> list[list[str]]:
+    """The arguments of every MACRO(...) row of an x-macro table, as they are written there."""
+    text = COMMENT.sub(" ", path.read_text(encoding="utf-8"))
+    found = []
+    for start in re.finditer(rf"^{macro}\(", text, re.MULTILINE):
+        arguments, current, depth, position = [], "", 1, start.end()
+        while depth:
+            literal = STRING.match(text, position)
+            if literal:
+                current += literal.group()
+                position = literal.end()
+                continue
+            letter = text[position]
+            depth += {"(": 1, ")": -1}.get(letter, 0)
+            if depth == 0 or (letter == "," and depth == 1):
+                arguments.append(current.strip())
+                current = ""
+            else:
+                current += letter
+            position += 1
+        found.append(arguments)
+    if not found:
+        raise SystemExit(f"{path}: no {macro} rows")
+    return found
+
+
+def string(argument: str) -> str:
+    """A C string literal, or several behind each other."""
+    return "".join(STRING.findall(argument)).replace('\\"', '"')
+
+
+@dataclass(frozen=True)
+class Capability:
+    name: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Strategy:
+    axis: str
+    name: str
+    what: str
+    lost: str | None
+    lost_with: str | None
+    ways: dict[str, list[str] | None]   # by backend: its needs; None: the backend cannot do it
+    condition: str
+
+
+def capabilities() -> dict[str, Capability]:
+    found = {}
+    for identifier, name, _, source, _ in rows(SOURCE / "probe/capabilities.def", "CAPABILITY"):
+        found[f"CAPABILITY_{identifier}"] = Capability(string(name), source)
+    return found
+
+
+def needs(way: str) -> list[str] | None:
+    if way == "NO_WAY":
+        return None
+    return [] if way == "WITH_NOTHING" else [word.strip() for word in way[len("WITH("):-1].split(",")]
+
+
+def strategies() -> list[Strategy]:
+    found = []
+    for axis, _, name, what, lost, lost_with, vmx, svm, condition, _ in rows(
+            SOURCE / "strategies/strategies.def", "STRATEGY"):
+        found.append(Strategy(
+            axis=axis, name=string(name), what=string(what),
+            lost=None if lost == "NULL" else string(lost),
+            lost_with=None if lost_with == "CAPABILITY_NONE" else lost_with,
+            ways={"VMX": needs(vmx), "SVM": needs(svm)}, condition=condition))
+    return found
+
+
+CONDITIONS = {
+    "CONDITION_ALONE": "",
+    "CONDITION_WITH_STARTUP_SIPI": "`startup=sipi`",
+    "CONDITION_WITH_TRAPPING_APIC": "`apic=apicv`, `decode` or `page`",
+    "CONDITION_WITH_A_STEP": "a step",
+}
+
+
+def names(identifiers: list[str], table: dict[str, Capability]) -> str:
+    return ", ".join(table[identifier].name for identifier in identifiers)
+
+
+def needs_of(strategy: Strategy, table: dict[str, Capability]) -> str:
+    parts = []
+    for backend, identifiers in strategy.ways.items():
+        if identifiers is None:
+            parts.append(f"not on {backend}")
+        elif identifiers:
+            parts.append(f"{backend}: {names(identifiers, table)}")
+    condition = CONDITIONS[strategy.condition]
+    if condition:
+        parts.append(f"with {condition}")
+    return "; ".join(parts) or "–"
+
+
+def lost_by(strategy: Strategy, table: dict[str, Capability]) -> str:
+    if strategy.lost is None:
+        return "–"
+    only = f" (where there is {table[strategy.lost_with].name})" if strategy.lost_with else ""
+    return strategy.lost + only
+
+
+def value_of(form: str, values: str, axis: str, table: list[Strategy]) -> str:
+    if form == "FLAG":
+        return ""
+    if form == "MASK":
+        return "=CAPABILITY,…"
+    words = ["auto"] + [row.name for row in table if row.axis == axis] if form == "AXIS" else values.split(",")
+    joint = "|" if form == "REPORT" else ","
+    return "=" + joint.join(words)
+
+
+HEAD = """\
+# Boot parameters
+
+<!-- Written by tools/gen_docs.py from src/boot/parameters.def, src/strategies/*.def and
+     src/probe/capabilities.def. Change those, then run it again. -->
+
+Parameters are words on the image's command line, separated by blanks: `make run ARGS="step=dbstep stats"`, or behind the
+image's name in a GRUB menu entry. A parameter that is given twice counts as it was given last, and the report says so. An
+unknown parameter or value stops the boot with a sentence that names it and lists what is known.
+"""
+
+LISTS = """
+## Choosing strategies
+
+A value of `startup`, `apic`, `x2apic`, `step` and `nmi` is a preference list: `step=mtf,dbstep` takes the first of the two
+that this machine has. `auto` in a list stands for the best one that is left. A list without `auto` of which nothing can be
+taken stops the boot; the report's first line then says which bit of which register is missing. `NAME!` forces a strategy
+past a self-test that failed on this machine; the report then says FORCED. It cannot force a capability that is absent.
+"""
+
+BACKENDS = """
+## What every strategy stands on
+
+| backend | is | needs |
+|---|---|---|
+"""
+
+MASK = """
+## Names for `mask=`
+
+`mask=` takes the identifiers of the report's JSON object (`mask=vmx_monitor_trap_flag`) or the manual's names without
+blanks (`mask=monitor-trap-flag`, `mask=NRIPS`); only letters and digits count, in either case. What the manuals make depend
+on a masked capability is masked with it: all of VMX with `vmx`, all of SVM with `svm`, the controls of a word with the
+control that activates it. Use it to see on one machine what Sextant does on a lesser one.
+"""
+
+
+def document() -> str:
+    table, known = strategies(), capabilities()
+    text = HEAD + "\n| parameter | default | what it does |\n|---|---|---|\n"
+    axes = {identifier: (string(name), string(what))
+            for identifier, name, what, _, _ in rows(SOURCE / "strategies/axes.def", "AXIS")}
+    for identifier, key, form, initial, values, what in rows(SOURCE / "boot/parameters.def", "PARAMETER"):
+        shown = f"`{string(key)}{value_of(form, string(values), identifier, table)}`".replace("|", "\\|")
+        default = f"`{string(initial)}`" if string(initial) else "–"
+        text += f"| {shown} | {default} | {axes[identifier][1] if form == 'AXIS' else string(what)} |\n"
+    text += LISTS
+    for identifier, (name, what) in axes.items():
+        text += f"\n### `{name}`: {what}\n\n| strategy | does | needs | you lose |\n|---|---|---|---|\n"
+        for row in table:
+            if row.axis == identifier:
+                text += f"| `{row.name}` | {row.what} | {needs_of(row, known)} | {lost_by(row, known)} |\n"
+    text += BACKENDS
+    for _, name, what, _, way in rows(SOURCE / "strategies/strategies.def", "BACKEND"):
+        text += f"| {string(name)} | {string(what)} | {names(needs(way) or [], known)} |\n"
+    return text + MASK
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="compare instead of writing")
+    wanted = document()
+    if not parser.parse_args().check:
+        TARGET.write_text(wanted, encoding="utf-8")
+    elif not TARGET.exists() or TARGET.read_text(encoding="utf-8") != wanted:
+        print(f"{TARGET.relative_to(ROOT)} is out of date: run {Path(__file__).name}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
