@@ -167,7 +167,8 @@ MASK = """
 `mask=` takes the identifiers of the report's JSON object (`mask=vmx_monitor_trap_flag`) or the manual's names without
 blanks (`mask=monitor-trap-flag`, `mask=NRIPS`); only letters and digits count, in either case. What the manuals make depend
 on a masked capability is masked with it: all of VMX with `vmx`, all of SVM with `svm`, the controls of a word with the
-control that activates it. Use it to see on one machine what Sextant does on a lesser one.
+control that activates it, the kinds of EPT with EPT. With `vmx_true_controls` the plain control MSRs count. Use it to see
+on one machine what Sextant does on a lesser one.
 """
 
 

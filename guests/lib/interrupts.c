@@ -60,19 +60,17 @@ static struct tss tss[MAX_CPUS];
 static interrupt_handler *handlers[256];
 static uint8_t double_fault_stack[DOUBLE_FAULT_STACK_SIZE] __attribute__((aligned(16)));
 
-static void fill_idt(void)
+void interrupts_set_entry(uint8_t vector, const void *entry)
 {
-    for (unsigned vector = 0; vector < 256; vector++) {
-        uint64_t offset = (uint64_t)vector_entries + 16 * vector;
-        idt[vector] = (struct gate){
-            .offset_low = (uint16_t)offset,
-            .offset_middle = (uint16_t)(offset >> 16),
-            .offset_high = (uint32_t)(offset >> 32),
-            .selector = SELECTOR_CODE64,
-            .stack = vector == VECTOR_DF ? DOUBLE_FAULT_STACK : 0,
-            .type = vector == VECTOR_BP ? GATE_INTERRUPT_USER : GATE_INTERRUPT_PRESENT,
-        };
-    }
+    uint64_t offset = (uint64_t)entry;
+    idt[vector] = (struct gate){
+        .offset_low = (uint16_t)offset,
+        .offset_middle = (uint16_t)(offset >> 16),
+        .offset_high = (uint32_t)(offset >> 32),
+        .selector = SELECTOR_CODE64,
+        .stack = vector == VECTOR_DF ? DOUBLE_FAULT_STACK : 0,
+        .type = vector == VECTOR_BP ? GATE_INTERRUPT_USER : GATE_INTERRUPT_PRESENT,
+    };
 }
 
 static void load_tss(struct cpu *cpu)
@@ -99,7 +97,8 @@ void interrupts_load(struct cpu *cpu)
 
     /* The boot CPU comes first, when no other CPU can be using the table. */
     if (idt[0].type == 0)
-        fill_idt();
+        for (unsigned vector = 0; vector < 256; vector++)
+            interrupts_set_entry((uint8_t)vector, vector_entries + 16 * vector);
     __asm__ volatile("lgdt %0" : : "m"(gdtr));
     __asm__ volatile("lidt %0" : : "m"(idtr));
     load_tss(cpu);

@@ -68,6 +68,12 @@ void interrupts_load(struct cpu *cpu);
 /* Sets the handler of a vector on all CPUs; NULL takes it away. The handler runs with IF clear and sends its own EOI. */
 void interrupts_set_handler(uint8_t vector, interrupt_handler *handler);
 
+/*
+ * Makes a vector enter at an address of the test's own instead of the library's, on all CPUs. The code
+ * there runs with IF clear on whatever stack the CPU has chosen.
+ */
+void interrupts_set_entry(uint8_t vector, const void *entry);
+
 /* Forgets this CPU's recorded fault. */
 void fault_clear(void);
 

@@ -4,10 +4,16 @@
 #include "apic/icr.h"
 #include "apic/local.h"
 #include "core/cpu.h"
+#include "core/physical.h"
 #include "strategies/operations.h"
 #include "x86/msr.h"
 
 #define APIC_LAST_REGISTER  0x530       /* the last of the extended space */
+
+/* Offsets of the registers that a snapshot reads. */
+__attribute__((section(".sealed")))
+static uint16_t readable[APIC_LAST_REGISTER / APIC_REGISTER_STRIDE + 1];
+__attribute__((section(".sealed"))) static unsigned readable_count;
 
 static void write_icr_low(struct cpu *cpu, uint32_t value)
 {
@@ -37,17 +43,27 @@ void apic_policy_write(struct cpu *cpu, uint32_t offset, uint32_t value)
 
 /* Registers that the version register does not announce are not read: that would set an error bit
  * that the guest can see. */
-void apic_policy_snapshot(struct cpu *cpu, void *page)
+void apic_policy_prepare(void)
 {
     uint32_t version = local_apic_read(APIC_VERSION);
 
+    readable_count = 0;
     for (uint32_t offset = APIC_ID; offset <= APIC_LAST_REGISTER; offset += APIC_REGISTER_STRIDE) {
         const struct apic_register *row = apic_register_at(offset);
 
         if (row && row->xapic != APIC_ACCESS_NONE && row->xapic != APIC_ACCESS_WRITE
             && offset != APIC_RRD && apic_register_present(row, version))
-            *(uint32_t *)((char *)page + offset) = local_apic_read(offset);
+            readable[readable_count++] = (uint16_t)offset;
     }
+}
+
+void apic_policy_snapshot(struct cpu *cpu, void *page)
+{
+    const char *registers = physical_pointer(cpu->apic.hardware_base, APIC_PAGE_SIZE);
+
+    for (unsigned i = 0; i < readable_count; i++)
+        *(uint32_t *)((char *)page + readable[i]) =
+            *(const volatile uint32_t *)(registers + readable[i]);
     if (cpu->apic.reads_closed)
         *(uint32_t *)((char *)page + APIC_ICR_LOW) = cpu->apic.icr_low;
 }

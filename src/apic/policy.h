@@ -12,6 +12,9 @@ struct cpu;
  * hypervisor has no interest in go to the hardware as they are. */
 void apic_policy_write(struct cpu *cpu, uint32_t offset, uint32_t value);
 
+/* Finds out which registers there are to show. Boot CPU, before the strategies are sealed. */
+void apic_policy_prepare(void);
+
 /* Fills a page with what the guest would read from each register now. */
 void apic_policy_snapshot(struct cpu *cpu, void *page);
 

@@ -94,15 +94,17 @@ static void derive_control_words(const struct raw *raw, struct capabilities *cap
 {
     for (unsigned i = 0; i < VMX_WORD_COUNT; i++) {
         struct vmx_controls *controls = &capabilities->vmx[i];
-        uint64_t value;
+        uint64_t value, plain;
 
         controls->msr = control_msr(raw, &words[i]);
         raw_msr_value(raw, controls->msr, &value);
+        raw_msr_value(raw, words[i].msr, &plain);
         if (words[i].wide) {
             controls->may_be_1 = value;
         } else {
             controls->must_be_1 = value & UINT32_MAX;
             controls->may_be_1 = value >> 32;
+            controls->plain_must_be_1 = plain & UINT32_MAX;
         }
     }
 }
@@ -282,6 +284,23 @@ void capability_mark_forced(struct capabilities *capabilities, enum capability_i
     }
 }
 
+enum capability_id capability_depends_on(enum capability_id id)
+{
+    const struct capability_row *row = &rows[id];
+
+    if (row->kind == CAPABILITY_KIND_CONTROL) {
+        return words[row->source].activating;
+    }
+    if (row->kind == CAPABILITY_KIND_MSR_BIT && row->source == RAW_MSR_IA32_VMX_EPT_VPID_CAP) {
+        /* Bits 31:0 are about EPT, the others about VPIDs. */
+        return row->bit < 32 ? CAPABILITY_VMX_EPT : CAPABILITY_VMX_VPID;
+    }
+    if (row->kind == CAPABILITY_KIND_MSR_BIT && row->source == RAW_MSR_IA32_VMX_VMFUNC) {
+        return CAPABILITY_VMX_VM_FUNCTIONS;
+    }
+    return CAPABILITY_NONE;
+}
+
 static void mask_one(struct capabilities *capabilities, enum capability_id id)
 {
     if (capabilities->state[id] != CAPABILITY_ABSENT) {
@@ -292,18 +311,38 @@ static void mask_one(struct capabilities *capabilities, enum capability_id id)
     }
 }
 
+/* Whether other falls when id is masked: directly, or because what it depends on falls. */
+static bool falls_with(enum capability_id other, enum capability_id id)
+{
+    enum capability_id needed = capability_depends_on(other);
+
+    return (id == CAPABILITY_VMX && rows[other].group == CAPABILITY_GROUP_VMX)
+           || (id == CAPABILITY_SVM && rows[other].group == CAPABILITY_GROUP_SVM)
+           || (needed != CAPABILITY_NONE && (needed == id || falls_with(needed, id)));
+}
+
+/* Without the TRUE MSRs the plain ones count: the same controls may be 1, more must be. */
+static void use_plain_controls(struct capabilities *capabilities)
+{
+    for (unsigned i = 0; i < VMX_WORD_COUNT; i++) {
+        if (capabilities->vmx[i].msr != 0) {
+            capabilities->vmx[i].msr = words[i].msr;
+            capabilities->vmx[i].must_be_1 = capabilities->vmx[i].plain_must_be_1;
+        }
+    }
+}
+
 void capability_mask(struct capabilities *capabilities, enum capability_id id)
 {
     if (id == CAPABILITY_NONE || capabilities->state[id] == CAPABILITY_ABSENT) {
         return;
     }
     mask_one(capabilities, id);
+    if (id == CAPABILITY_VMX_TRUE_CONTROLS) {
+        use_plain_controls(capabilities);
+    }
     for (unsigned other = CAPABILITY_NONE + 1; other < CAPABILITY_COUNT; other++) {
-        const struct capability_row *row = &rows[other];
-
-        if ((id == CAPABILITY_VMX && row->group == CAPABILITY_GROUP_VMX)
-            || (id == CAPABILITY_SVM && row->group == CAPABILITY_GROUP_SVM)
-            || (row->kind == CAPABILITY_KIND_CONTROL && words[row->source].activating == id)) {
+        if (falls_with((enum capability_id)other, id)) {
             mask_one(capabilities, (enum capability_id)other);
         }
     }
@@ -448,6 +487,7 @@ static void weakest_vmx(const struct capabilities *a, const struct capabilities 
         out->vmx[i].msr = a->vmx[i].msr != 0 && b->vmx[i].msr != 0 ? a->vmx[i].msr : 0;
         out->vmx[i].must_be_1 = a->vmx[i].must_be_1 | b->vmx[i].must_be_1;
         out->vmx[i].may_be_1 = a->vmx[i].may_be_1 & b->vmx[i].may_be_1;
+        out->vmx[i].plain_must_be_1 = a->vmx[i].plain_must_be_1 | b->vmx[i].plain_must_be_1;
     }
     out->vmx_cr0_fixed0 = a->vmx_cr0_fixed0 | b->vmx_cr0_fixed0;
     out->vmx_cr0_fixed1 = a->vmx_cr0_fixed1 & b->vmx_cr0_fixed1;

@@ -81,6 +81,7 @@ struct vmx_controls {
     uint32_t msr;               /* index of that MSR; 0: the word does not exist here */
     uint64_t must_be_1;         /* controls that cannot be 0 */
     uint64_t may_be_1;          /* controls that can be 1; never set any other in a VMCS */
+    uint64_t plain_must_be_1;   /* what the plain MSR says, for masking the TRUE MSRs */
 };
 
 /* How firmware left VMX (IA32_FEATURE_CONTROL) and SVM (VM_CR). */
@@ -133,6 +134,12 @@ const char *capability_state_name(enum capability_state state);
 void capability_mark_verified(struct capabilities *capabilities, enum capability_id id);
 void capability_mark_broken(struct capabilities *capabilities, enum capability_id id);
 void capability_mark_forced(struct capabilities *capabilities, enum capability_id id);
+
+/*
+ * The capability without which the register of this one does not exist: the control that activates
+ * a control word, EPT for the EPT bits of IA32_VMX_EPT_VPID_CAP, ...; CAPABILITY_NONE: none.
+ */
+enum capability_id capability_depends_on(enum capability_id id);
 
 /*
  * mask=: treats a capability as absent, and with it all that the manuals make depend on it (the

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "apic/local.h"
+#include "apic/policy.h"
 #include "core/backend.h"
 #include "core/hidden.h"
 #include "core/step.h"
@@ -180,6 +181,7 @@ static bool prepare(struct cpu *cpu, const struct capabilities *capabilities)
     if (!backend->prepare(capabilities, refusal, sizeof refusal))
         return false;
     backend->enable(cpu);
+    apic_policy_prepare();
     vcpu_prepare(cpu);
     backend->page_map(cpu, 0, physical_of(page), PAGE_READ_WRITE);
     return true;

@@ -55,14 +55,21 @@ static bool way_met(const struct capabilities *capabilities, const struct strate
     return true;
 }
 
-static void add_missing(struct missing *missing, uint16_t id)
+static bool is_listed(const struct missing *missing, uint16_t id)
 {
     for (unsigned i = 0; i < missing->count; i++) {
         if (missing->id[i] == id) {
-            return;
+            return true;
         }
     }
-    missing->id[missing->count++] = id;
+    return false;
+}
+
+static void add_missing(struct missing *missing, uint16_t id)
+{
+    if (!is_listed(missing, id)) {
+        missing->id[missing->count++] = id;
+    }
 }
 
 static void add_missing_of_way(const struct capabilities *capabilities,
@@ -74,6 +81,22 @@ static void add_missing_of_way(const struct capabilities *capabilities,
             add_missing(missing, way->needs[i]);
         }
     }
+}
+
+/* Leaves out what only follows: bits of a register that does not exist without a listed one. */
+static void leave_out_what_follows(struct missing *missing)
+{
+    struct missing kept = { .looked_at = missing->looked_at };
+
+    for (unsigned i = 0; i < missing->count; i++) {
+        enum capability_id needed =
+            capability_depends_on((enum capability_id)missing->id[i]);
+
+        if (needed == CAPABILITY_NONE || !is_listed(missing, (uint16_t)needed)) {
+            kept.id[kept.count++] = missing->id[i];
+        }
+    }
+    *missing = kept;
 }
 
 /* Behind a shut gate nothing is known, so only the gate is missing. */
@@ -339,6 +362,7 @@ static void judge_backend(const struct question *q, enum backend_id id, enum bac
     memset(verdict, 0, sizeof(*verdict));
     verdict->built = strategy_set_has_backend(q->implemented, id);
     add_missing_of_backend(q->capabilities, backend_row(id), &verdict->missing[id]);
+    leave_out_what_follows(&verdict->missing[id]);
     missing = verdict_of_missing(q->capabilities, verdict);
     verdict->verdict = (uint8_t)(missing != VERDICT_CHOSEN ? missing
                                  : !verdict->built ? VERDICT_NOT_BUILT
@@ -366,6 +390,7 @@ static void list_missing(const struct question *q, enum backend_id backend, enum
             add_missing_of_backend(q->capabilities, backend_row((enum backend_id)i),
                                    &verdict->missing[i]);
         }
+        leave_out_what_follows(&verdict->missing[i]);
     }
 }
 

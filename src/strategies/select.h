@@ -49,7 +49,7 @@ struct strategy_verdict {
     uint8_t verdict;                            /* enum verdict */
     bool built;                                 /* this image carries it */
     bool forced;                                /* chosen past a failed self-test */
-    struct missing missing[BACKEND_COUNT];      /* all failing needs, per way looked at */
+    struct missing missing[BACKEND_COUNT];      /* without what follows from another */
 };
 
 enum outcome {

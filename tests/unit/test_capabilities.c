@@ -356,6 +356,12 @@ static void masking(void **state)
     assert_int_equal(capabilities.vmx[VMX_WORD_PROCBASED2].may_be_1 & 0xffffff, 0);
     assert_true(capability_has(&capabilities, CAPABILITY_VMX_MSR_BITMAPS));
 
+    /* What the EPT bits are about falls with EPT, and EPT fell with its word. */
+    assert_false(capability_has(&capabilities, CAPABILITY_VMX_EPT_WALK_4));
+    assert_false(capability_has(&capabilities, CAPABILITY_VMX_INVVPID));
+    assert_false(capability_has(&capabilities, CAPABILITY_VMX_EPTP_SWITCHING));
+    assert_true(capability_has(&capabilities, CAPABILITY_VMX_ACTIVITY_WAIT_FOR_SIPI));
+
     /* Without VMX nothing of VMX. */
     capability_mask(&capabilities, CAPABILITY_VMX);
     assert_int_equal(count_in_state(&capabilities, CAPABILITY_GROUP_VMX, CAPABILITY_ADVERTISED),
@@ -374,6 +380,41 @@ static void masking(void **state)
     assert_false(capability_has(&capabilities, CAPABILITY_SVM_USABLE));
     assert_int_equal(count_in_state(&capabilities, CAPABILITY_GROUP_COMMON, CAPABILITY_MASKED),
                      1);
+}
+
+static void masking_the_true_controls(void **state)
+{
+    struct capabilities capabilities;
+    struct raw raw;
+
+    (void)state;
+    raw_full_vmx(&raw);
+    capabilities_derive(&raw, &capabilities);
+    assert_int_equal(capabilities.vmx[VMX_WORD_PROCBASED].must_be_1, 0x04006172);
+    capability_mask(&capabilities, CAPABILITY_VMX_TRUE_CONTROLS);
+    assert_int_equal(capabilities.vmx[VMX_WORD_PROCBASED].msr, 0x482);
+    assert_int_equal(capabilities.vmx[VMX_WORD_PROCBASED].must_be_1, 0x0401e172);
+    assert_int_equal(capabilities.vmx[VMX_WORD_PROCBASED].may_be_1, 0xffffffff);
+    assert_int_equal(capabilities.vmx[VMX_WORD_EXIT].must_be_1, 0x00036dff);
+    assert_int_equal(capabilities.vmx[VMX_WORD_PROCBASED2].msr, 0x48b);
+    assert_int_equal(capabilities.vmx[VMX_WORD_PROCBASED2].must_be_1, 0);
+}
+
+static void what_depends_on_what(void **state)
+{
+    (void)state;
+    assert_int_equal(capability_depends_on(CAPABILITY_VMX_EPT), CAPABILITY_VMX_SECONDARY_CONTROLS);
+    assert_int_equal(capability_depends_on(CAPABILITY_VMX_IPI_VIRTUALIZATION),
+                     CAPABILITY_VMX_TERTIARY_CONTROLS);
+    assert_int_equal(capability_depends_on(CAPABILITY_VMX_EXIT_SAVE_FRED),
+                     CAPABILITY_VMX_SECONDARY_EXIT_CONTROLS);
+    assert_int_equal(capability_depends_on(CAPABILITY_VMX_EPT_1GB), CAPABILITY_VMX_EPT);
+    assert_int_equal(capability_depends_on(CAPABILITY_VMX_INVVPID), CAPABILITY_VMX_VPID);
+    assert_int_equal(capability_depends_on(CAPABILITY_VMX_EPTP_SWITCHING),
+                     CAPABILITY_VMX_VM_FUNCTIONS);
+    assert_int_equal(capability_depends_on(CAPABILITY_VMX_MONITOR_TRAP_FLAG), CAPABILITY_NONE);
+    assert_int_equal(capability_depends_on(CAPABILITY_SVM_NP), CAPABILITY_NONE);
+    assert_int_equal(capability_depends_on(CAPABILITY_X2APIC_ENABLED), CAPABILITY_NONE);
 }
 
 static void weakest_of_two(void **state)
@@ -435,6 +476,8 @@ int main(void)
         cmocka_unit_test(every_name_finds_its_capability),
         cmocka_unit_test(marks),
         cmocka_unit_test(masking),
+        cmocka_unit_test(masking_the_true_controls),
+        cmocka_unit_test(what_depends_on_what),
         cmocka_unit_test(weakest_of_two),
     };
 

@@ -268,6 +268,13 @@ static void no_virtualization(void **state)
     reported_prepare(&machine, &raw, "", everything_built());
     assert_string_equal(outcome_text(), "vmx lacks what a guest needs: \"Unrestricted guest\", bit "
                         "39 of IA32_VMX_PROCBASED_CTLS2 (0x48b), is 0");
+    /* core2_penryn_t9600: no EPT either, and so nothing is said about kinds of EPT. */
+    raw_set_msr(&raw, 0x48b, UINT64_C(0x4100000000));
+    raw_set_msr(&raw, 0x48c, 0);
+    reported_prepare(&machine, &raw, "", everything_built());
+    assert_string_equal(outcome_text(), "vmx lacks what a guest needs: \"Enable EPT\", bit 33 of "
+                        "IA32_VMX_PROCBASED_CTLS2 (0x48b), is 0, and \"Unrestricted guest\", bit "
+                        "39 of IA32_VMX_PROCBASED_CTLS2 (0x48b), is 0");
     raw_full_svm(&raw);
     raw_set_cpuid(&raw, 0x8000000a, 0, 1, 16, 0, 2);
     reported_prepare(&machine, &raw, "", everything_built());
