@@ -38,10 +38,16 @@ static uint64_t unmapped, read_only, mapped;
 
 struct expected {
     uint8_t vector;
-    uint32_t error_code;
+    uint32_t error_code;   /* FAULT_WRITE is ignored when `write_or_read` is set */
     bool has_address;
     uint64_t address;
+    bool write_or_read;
 };
+
+#define DIVIDE_ERROR ((struct expected){ .vector = VECTOR_DE })
+#define PROTECTION_FAULT ((struct expected){ .vector = VECTOR_GP })
+#define PAGE_FAULT(code, at)                                                                      \
+    ((struct expected){ .vector = VECTOR_PF, .error_code = (code), .has_address = true, .address = (at) })
 
 static void self_handler(struct frame *frame)
 {
@@ -68,7 +74,10 @@ static bool apic_works(void)
 static bool is_right(const struct fault *fault, const struct expected *expected, bool interrupts)
 {
     uint64_t flags = interrupts ? RFLAGS_IF : 0;
-    if (fault->taken && fault->vector == expected->vector && fault->error_code == expected->error_code &&
+    uint64_t difference = fault->error_code ^ expected->error_code;
+    if (expected->write_or_read)
+        difference &= ~(uint64_t)FAULT_WRITE;
+    if (fault->taken && fault->vector == expected->vector && difference == 0 &&
         (!expected->has_address || fault->cr2 == expected->address) &&
         (fault->rflags & (RFLAGS_IF | RFLAGS_TF)) == flags)
         return true;
@@ -163,35 +172,35 @@ static void check_at_level_0(void)
     const uint32_t present_write = FAULT_PRESENT | FAULT_WRITE;
 
     check("DIV by EOI, which reads 0: #DE", divide, (uint64_t)apic_register(APIC_EOI), 0,
-          (struct expected){ VECTOR_DE, 0, false, 0 });
+          DIVIDE_ERROR);
     check("DIV by the task priority, which is 0: #DE", divide, priority, 0,
-          (struct expected){ VECTOR_DE, 0, false, 0 });
+          DIVIDE_ERROR);
     check("MOVS from the APIC to an unmapped page: #PF", move_string, priority, unmapped,
-          (struct expected){ VECTOR_PF, FAULT_WRITE, true, unmapped });
+          PAGE_FAULT(FAULT_WRITE, unmapped));
     check("MOVS from an unmapped page to the APIC: #PF", move_string, unmapped, priority,
-          (struct expected){ VECTOR_PF, 0, true, unmapped });
+          PAGE_FAULT(0, unmapped));
     check("REP MOVS from the APIC to an unmapped page: #PF", move_repeated, priority, unmapped,
-          (struct expected){ VECTOR_PF, FAULT_WRITE, true, unmapped });
+          PAGE_FAULT(FAULT_WRITE, unmapped));
     check("REP MOVS from an unmapped page to the APIC: #PF", move_repeated, unmapped, priority,
-          (struct expected){ VECTOR_PF, 0, true, unmapped });
+          PAGE_FAULT(0, unmapped));
     check("MOVS from the APIC across the end of a page: #PF at the next page", move_string, priority,
-          border, (struct expected){ VECTOR_PF, FAULT_WRITE, true, mapped + 4096 });
+          border, PAGE_FAULT(FAULT_WRITE, mapped + 4096));
     check("MOVS from the APIC to a non-canonical address: #GP(0)", move_string, priority, NON_CANONICAL,
-          (struct expected){ VECTOR_GP, 0, false, 0 });
+          PROTECTION_FAULT);
     check("MOVS from a non-canonical address to the APIC: #GP(0)", move_string, NON_CANONICAL, priority,
-          (struct expected){ VECTOR_GP, 0, false, 0 });
+          PROTECTION_FAULT);
 
     uint64_t fixed = read_only + APIC_TPR;
     check("MOV through a read-only mapping: #PF", write, 0, fixed,
-          (struct expected){ VECTOR_PF, present_write, true, fixed });
+          PAGE_FAULT(present_write, fixed));
     check("LOCK OR through a read-only mapping: #PF", locked_or, 0, fixed,
-          (struct expected){ VECTOR_PF, present_write, true, fixed });
+          PAGE_FAULT(present_write, fixed));
     check("XCHG through a read-only mapping: #PF", exchange, 0, fixed,
-          (struct expected){ VECTOR_PF, present_write, true, fixed });
+          PAGE_FAULT(present_write, fixed));
     check("POP through a read-only mapping: #PF", pop, 0, fixed,
-          (struct expected){ VECTOR_PF, present_write, true, fixed });
+          PAGE_FAULT(present_write, fixed));
     check("MOVS from the APIC to its read-only mapping: #PF", move_string, priority, fixed,
-          (struct expected){ VECTOR_PF, present_write, true, fixed });
+          PAGE_FAULT(present_write, fixed));
 
     write_cr0(read_cr0() & ~CR0_WP);
     struct fault fault = write(0, fixed);
@@ -202,12 +211,11 @@ static void check_at_level_0(void)
     apic_write(APIC_TPR, 0);
 }
 
-/* Code for privilege level 3: RDI = address of the task priority. */
-static const uint8_t user_read[] = { 0x8b, 0x07, 0xcc };                            /* movl (%rdi), %eax; int3 */
-static const uint8_t user_write[] = { 0xc7, 0x07, 0x30, 0x00, 0x00, 0x00, 0xcc };   /* movl $0x30, (%rdi); int3 */
-static const uint8_t user_or[] = { 0xf0, 0x83, 0x0f, 0x01, 0xcc };                  /* lock orl $1, (%rdi); int3 */
-/* movq $0x1000, %rsp; pushq (%rdi): the stack is unmapped (the first page of the second top-level entry is not) */
-static const uint8_t user_push[] = { 0x31, 0xe4, 0xff, 0x37, 0xcc };                /* xorl %esp, %esp; pushq (%rdi) */
+/* Code for privilege level 3, each ending in INT3; RDI = address of the task priority. */
+static const uint8_t user_read[] = { 0x8b, 0x07, 0xcc };                          /* movl (%rdi), %eax */
+static const uint8_t user_write[] = { 0xc7, 0x07, 0x30, 0x00, 0x00, 0x00, 0xcc }; /* movl $0x30, (%rdi) */
+static const uint8_t user_or[] = { 0xf0, 0x83, 0x0f, 0x01, 0xcc };                /* lock orl $1, (%rdi) */
+static const uint8_t user_push[] = { 0x31, 0xe4, 0xff, 0x37, 0xcc };              /* xorl %esp, %esp; pushq (%rdi) */
 
 static void check_user(const char *text, const uint8_t *code, uint64_t size, uint64_t argument,
                        uint64_t rip, struct expected expected)
@@ -223,13 +231,15 @@ static void check_at_level_3(void)
     const uint64_t user = (uint64_t)paging_map(SLOT_USER, APIC_BASE_ADDRESS, PAGE_MMIO | PAGE_USER) + APIC_TPR;
 
     check_user("read of the supervisor mapping: #PF", user_read, sizeof(user_read), supervisor, 0,
-               (struct expected){ VECTOR_PF, FAULT_PRESENT | FAULT_USER, true, supervisor });
+               PAGE_FAULT(FAULT_PRESENT | FAULT_USER, supervisor));
     check_user("write to the supervisor mapping: #PF", user_write, sizeof(user_write), supervisor, 0,
-               (struct expected){ VECTOR_PF, FAULT_PRESENT | FAULT_USER | FAULT_WRITE, true, supervisor });
-    check_user("LOCK OR on the supervisor mapping: #PF", user_or, sizeof(user_or), supervisor, 0,
-               (struct expected){ VECTOR_PF, FAULT_PRESENT | FAULT_USER | FAULT_WRITE, true, supervisor });
-    check_user("PUSH from a user mapping to address -8, a supervisor's: #PF", user_push, sizeof(user_push),
-               user, 2, (struct expected){ VECTOR_PF, FAULT_USER | FAULT_WRITE, true, ~7ul });
+               PAGE_FAULT(FAULT_PRESENT | FAULT_USER | FAULT_WRITE, supervisor));
+    /* QEMU 7.2 with one CPU does the read first and reports that. */
+    struct expected either = PAGE_FAULT(FAULT_PRESENT | FAULT_USER, supervisor);
+    either.write_or_read = true;
+    check_user("LOCK OR on the supervisor mapping: #PF", user_or, sizeof(user_or), supervisor, 0, either);
+    check_user("PUSH from a user mapping to an unmapped stack: #PF", user_push, sizeof(user_push),
+               user, 2, PAGE_FAULT(FAULT_USER | FAULT_WRITE, ~7ul));
 
     struct fault fault = *user_run(user_write, sizeof(user_write), user);
     uint32_t priority = apic_read(APIC_TPR);

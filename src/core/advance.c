@@ -9,7 +9,11 @@
 #define INSTRUCTION_MAX     15
 #define TWO_BYTE_OPCODE     0x0f
 #define OPCODE_POPF         0x9d
+#define OPCODE_INT3         0xcc
+#define OPCODE_INT          0xcd
+#define OPCODE_INTO         0xce
 #define OPCODE_IRET         0xcf
+#define OPCODE_INT1         0xf1
 
 static bool is_legacy_prefix(uint8_t byte)
 {
@@ -54,6 +58,25 @@ bool guest_loads_rflags(struct cpu *cpu)
     unsigned i, available = fetch(cpu, bytes, &i);
 
     return i < available && (bytes[i] == OPCODE_POPF || bytes[i] == OPCODE_IRET);
+}
+
+unsigned guest_int_length(struct cpu *cpu)
+{
+    uint8_t bytes[INSTRUCTION_MAX];
+    unsigned i, available = fetch(cpu, bytes, &i);
+
+    if (i >= available)
+        return 0;
+    switch (bytes[i]) {
+    case OPCODE_INT:
+        return i + 2;
+    case OPCODE_INT3:
+    case OPCODE_INTO:
+    case OPCODE_INT1:
+        return i + 1;
+    default:
+        return 0;
+    }
 }
 
 bool guest_is_at(struct cpu *cpu, enum instruction which)

@@ -23,6 +23,9 @@ bool guest_is_at(struct cpu *cpu, enum instruction which);
 /* True when the guest's next instruction is POPF or IRET, which take RFLAGS from memory. */
 bool guest_loads_rflags(struct cpu *cpu);
 
+/* Length of the guest's next instruction when it is INT n, INT3, INTO or INT1; 0 when not. */
+unsigned guest_int_length(struct cpu *cpu);
+
 /* Goes past the instruction: RIP, RF, the interrupt shadow, and the guest's own single-step trap,
  * which the processor does not make for an intercepted instruction. False, with nothing changed,
  * when another CPU has changed the code since it was fetched: the guest then executes what is

@@ -103,16 +103,17 @@ static void put_console(void *context, const char *bytes, size_t length)
     console_write(bytes, length);
 }
 
-static void standing_notes(const struct boot_information *information,
-                           const struct boot_parameters *parameters)
+static void standing_notes(const struct boot_information *information)
 {
     if (selection.backend != BACKEND_NONE)
         findings_note("DMA: UNPROTECTED. No IOMMU is programmed: a device that the guest controls "
                       "can reach the hypervisor's memory.");
+    if (selection.backend == BACKEND_SVM)
+        findings_note("INIT by a device message (I/O APIC, MSI): UNPROTECTED where the processor has no "
+                      "VM_CR.R_INIT: it resets a CPU under the hypervisor. INIT by a local APIC is "
+                      "watched.");
     if (information->memory_is_estimate)
         findings_note("The boot loader gave no memory map, only the sizes of lower and upper memory.");
-    if (parameters->repeated)
-        findings_note("A boot parameter was given more than once: the last one counts.");
 }
 
 void findings_report(const struct boot_information *information,
@@ -143,7 +144,7 @@ void findings_report(const struct boot_information *information,
         .environment = &environment,
     };
 
-    standing_notes(information, parameters);
+    standing_notes(information);
     environment.note_count = note_count;
     if (verdict_only)
         report_write_verdict(&input, &sink);

@@ -1,10 +1,42 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What happens before every VM entry, in the order of urgency: a rendezvous; INIT, SIPI and NMI
  * from the mailbox; an event whose delivery was cut short; a new event; the guest's NMI. */
+#include "core/advance.h"
 #include "core/rendezvous.h"
 #include "core/vcpu.h"
 #include "strategies/operations.h"
 #include "svm/svm.h"
+#include "x86/msr.h"
+#include "x86/registers.h"
+
+/* An event of INT n, INT3 or INTO was reported with RIP at the instruction; its frame has to show
+ * the one after it. */
+static void past_instruction(struct cpu *cpu)
+{
+    const struct event *event = &cpu->interrupted;
+    struct vmcb *vmcb = vmcb_of(cpu);
+
+    if (event->type != EVENT_SOFTWARE_INTERRUPT
+        && (event->type != EVENT_EXCEPTION
+            || (event->vector != VECTOR_BP && event->vector != VECTOR_OF)))
+        return;
+    if (vmcb->rip != cpu->rip_after_int)
+        vmcb->rip += guest_int_length(cpu);
+    vmcb->next_rip = vmcb->rip;
+    cpu->rip_after_int = vmcb->rip;
+}
+
+/* QEMU lets a guest reach states that VMRUN refuses, where the manual has #GP: CR0.NW without CD, long
+ * mode without PAE, high bits of the debug registers. They lose the bit that is wrong. */
+static void repair(struct vmcb *vmcb)
+{
+    if ((vmcb->cr0 & (CR0_NW | CR0_CD)) == CR0_NW)
+        vmcb->cr0 &= ~CR0_NW;
+    if (vmcb->efer & EFER_LMA)
+        vmcb->cr4 |= CR4_PAE;
+    vmcb->dr6 = (uint32_t)vmcb->dr6;
+    vmcb->dr7 = (uint32_t)vmcb->dr7;
+}
 
 /* The exit cut the delivery of an event short. Unless an exception of that delivery replaced it
  * (event_raise() has merged the two) it is delivered again. */
@@ -13,6 +45,7 @@ static void again(struct cpu *cpu)
     if (!cpu->interrupted.valid)
         return;
     if (!cpu->event.valid) {
+        past_instruction(cpu);
         cpu->event = cpu->interrupted;
         cpu->counters[COUNTER_EVENT_REINJECTED]++;
     }
@@ -22,12 +55,16 @@ static void again(struct cpu *cpu)
 void svm_prepare_entry(struct cpu *cpu)
 {
     again(cpu);
-    while (rendezvous_wanted(cpu))
-        rendezvous_attend(cpu);
-    if (startup_is_pending(&cpu->mailbox))
-        vcpu_take_mailbox(cpu);
+    /* Each of the two may let an NMI in that announces the other. */
+    while (rendezvous_wanted(cpu) || startup_is_pending(&cpu->mailbox)) {
+        if (rendezvous_wanted(cpu))
+            rendezvous_attend(cpu);
+        else
+            vcpu_take_mailbox(cpu);
+    }
     if (cpu->nmi.pending)
         binding.nmi->deliver(cpu);
     if (cpu->event.valid)
         svm_inject(cpu);
+    repair(vmcb_of(cpu));
 }

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from . import qemu
+from . import bochs, qemu
 from .machine import Machine
 from .script import PROMPT_LENGTH, Script
 
@@ -40,11 +40,12 @@ class Emulator:
     """A started emulator: its process, what it says on stderr, and its control socket."""
 
     def __init__(self, machine: Machine, serial: str, **streams: int) -> None:
-        qemu.check(machine.host.emulator)
+        driver = bochs if machine.host.emulator in bochs.EMULATORS else qemu
+        driver.check(machine.host.emulator)
         self.control, theirs = socket.socketpair()
         self.control.sendall(qemu.QMP_GREETING)
         with theirs:
-            self.process = subprocess.Popen(qemu.command(machine, serial, theirs.fileno()), stderr=subprocess.PIPE,
+            self.process = subprocess.Popen(driver.command(machine, serial, theirs.fileno()), stderr=subprocess.PIPE,
                                             pass_fds=(theirs.fileno(),), **streams)
         self.errors = bytearray()
         self.listener = threading.Thread(target=self._listen)

@@ -7,7 +7,7 @@ from pathlib import Path
 from .guests import Guest
 
 # The name of an emulator in HOST=, and the version that the name stands for.
-EMULATORS = {"qemu72": "QEMU 7.2"}
+EMULATORS = {"qemu72": "QEMU 7.2", "bochs27": "Bochs 2.7", "bochs30": "Bochs 3.0"}
 
 
 class HostError(Exception):
