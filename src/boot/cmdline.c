@@ -9,6 +9,7 @@
  */
 #include "boot/cmdline.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "lib/format.h"
@@ -86,6 +87,11 @@ static unsigned least(unsigned a, unsigned b, unsigned c)
     return ab < c ? ab : c;
 }
 
+static bool same(char a, char b)
+{
+    return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
 /*
  * How many letters must be changed, added, left out or exchanged with their neighbour (optimal
  * string alignment); words beyond QUOTE_MAX are just far.
@@ -107,8 +113,9 @@ static unsigned distance(struct piece a, const char *b)
 
         row[0] = (unsigned)i;
         for (size_t j = 1; j <= columns; j++) {
-            row[j] = least(last[j - 1] + (a.at[i - 1] != b[j - 1]), last[j] + 1, row[j - 1] + 1);
-            if (i > 1 && j > 1 && a.at[i - 1] == b[j - 2] && a.at[i - 2] == b[j - 1]
+            row[j] = least(last[j - 1] + !same(a.at[i - 1], b[j - 1]), last[j] + 1,
+                           row[j - 1] + 1);
+            if (i > 1 && j > 1 && same(a.at[i - 1], b[j - 2]) && same(a.at[i - 2], b[j - 1])
                 && before[j - 2] + 1 < row[j]) {
                 row[j] = before[j - 2] + 1;
             }

@@ -114,6 +114,7 @@ struct cpu {
     struct hidden_pages hidden_pages;
     struct startup_mailbox mailbox;
     _Atomic uint32_t kicked;                /* a host NMI is on its way and not seen yet */
+    _Atomic uint32_t waits_in_hardware;     /* for a SIPI: no kick reaches it */
     _Atomic uint32_t wakeup;                /* an NMI came since kick_wait() last looked */
     _Atomic uint32_t asleep;                /* in kick_wait() */
     _Atomic uint32_t rendezvous_seen;

@@ -65,6 +65,12 @@ static void take_turn(struct cpu *self)
     }
 }
 
+/* A CPU that waits for a SIPI in hardware runs no guest, and comes here before it does. */
+static bool expected(struct cpu *self, struct cpu *cpu)
+{
+    return cpu != self && cpu->enabled && !atomic_load(&cpu->waits_in_hardware);
+}
+
 static bool gather(struct cpu *self, bool name_lost)
 {
     uint32_t number = atomic_fetch_add(&called, 1) + 1;
@@ -72,11 +78,11 @@ static bool gather(struct cpu *self, bool name_lost)
 
     atomic_store(&self->rendezvous_seen, number);
     for (uint32_t i = 0; i < cpu_count; i++) {
-        if (cpus[i] != self && cpus[i]->enabled)
+        if (expected(self, cpus[i]))
             kick(cpus[i]);
     }
     for (uint32_t i = 0; i < cpu_count; i++) {
-        if (cpus[i] == self || !cpus[i]->enabled || attended(cpus[i], number))
+        if (!expected(self, cpus[i]) || attended(cpus[i], number))
             continue;
         all = false;
         if (name_lost)

@@ -162,6 +162,10 @@ void vcpu_take_mailbox(struct cpu *cpu)
 {
     take_once(cpu);
     while (cpu->waiting) {
+        if (binding.startup->wait) {
+            binding.startup->wait(cpu);
+            return;
+        }
         kick_wait(cpu, something_to_do);
         while (rendezvous_wanted(cpu))
             rendezvous_attend(cpu);

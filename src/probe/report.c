@@ -402,8 +402,13 @@ void report_write(const struct report_input *input, const struct report_sink *si
 void report_write_verdict(const struct report_input *input, const struct report_sink *sink)
 {
     struct report_output output = { .sink = sink };
+    uint8_t outcome = input->selection->outcome;
 
     write_verdict(input, &output);
+    if (outcome == OUTCOME_CANNOT_RUN || outcome == OUTCOME_REFUSED) {
+        report_print(&output, "\nWhat you can change\n");
+        report_advise(input, say, &output);
+    }
 }
 
 void report_write_raw(const struct raw *raw, const struct report_sink *sink)

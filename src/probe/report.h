@@ -78,7 +78,7 @@ struct report_sink {
  */
 void report_write(const struct report_input *input, const struct report_sink *sink);
 
-/* The verdict line alone, with its newline ("Sextant: RUNS, DEGRADED (...)"). */
+/* The verdict line alone (and, when no guest can run, what the person can change), with its newline ("Sextant: RUNS, DEGRADED (...)"). */
 void report_write_verdict(const struct report_input *input, const struct report_sink *sink);
 
 /*

@@ -27,6 +27,12 @@ static bool has(const struct advice *advice, enum capability_id id)
     return capability_has(advice->input->capabilities, id);
 }
 
+/* The processor has it, whether or not the person masked it. */
+static bool offers(const struct advice *advice, enum capability_id id)
+{
+    return has(advice, id) || advice->input->capabilities->state[id] == CAPABILITY_MASKED;
+}
+
 static bool runs_under(const struct advice *advice, const char *signature)
 {
     return strncmp(advice->input->capabilities->hypervisor, signature, strlen(signature)) == 0;
@@ -58,8 +64,8 @@ static void advise_firmware(struct advice *advice)
 
 static void advise_tcg(struct advice *advice)
 {
-    if (has(advice, CAPABILITY_SVM)) {
-        if (!has(advice, CAPABILITY_SVM_NP)) {
+    if (offers(advice, CAPABILITY_SVM)) {
+        if (!offers(advice, CAPABILITY_SVM_NP)) {
             say(advice, "This QEMU model has SVM without nested paging: add +npt to it "
                 "(-cpu MODEL,+npt), or choose -cpu EPYC.");
         }
@@ -104,7 +110,7 @@ static void advise_no_virtualization(struct advice *advice)
         advise_tcg(advice);
         return;
     }
-    if (has(advice, CAPABILITY_VMX) || has(advice, CAPABILITY_SVM)) {
+    if (offers(advice, CAPABILITY_VMX) || offers(advice, CAPABILITY_SVM)) {
         return;
     }
     for (unsigned i = 0; i < sizeof(nested_hosts) / sizeof(nested_hosts[0]); i++) {

@@ -115,6 +115,7 @@ static const char *test_apic_page(struct cpu *cpu)
     uint32_t before = local_apic_read(APIC_TPR);
     uint32_t seen;
 
+    binding.apic->attach(cpu);
     reset(cpu, selftest_apic);
     cpu->registers->rax = before ^ TEST_PRIORITY;
     cpu->registers->rdx = before;

@@ -9,7 +9,9 @@ __attribute__((section(".sealed"))) const struct backend *backend;
 
 /* The one place that knows which strategies exist: X(id, axis member, table). */
 #define IMPLEMENTED(X)                                              \
+    X(STARTUP_SIPI, startup, startup_sipi_operations)               \
     X(STARTUP_ICR, startup, startup_icr_operations)                 \
+    X(APIC_PASSTHROUGH, apic, apic_passthrough_operations)          \
     X(APIC_PAGE, apic, apic_page_operations)                        \
     X(X2APIC_HIDE, x2apic, x2apic_hide_operations)                  \
     X(STEP_MTF, step, mtf_operations)                               \

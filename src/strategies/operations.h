@@ -45,6 +45,9 @@ struct startup_operations {
     /* The guest wrote the low half of ICR while the high half held `high`. Returns true when the
      * command went to the hardware. */
     bool (*icr_write)(struct cpu *cpu, uint32_t low, uint32_t high);
+    /* The CPU is to wait for a SIPI: prepares its guest to do that in hardware, from the next entry on.
+     * NULL: it waits in the host. */
+    void (*wait)(struct cpu *cpu);
 };
 
 /* `x2apic`: what the guest sees of x2APIC mode. */
@@ -83,8 +86,8 @@ struct binding {
 extern struct binding binding;
 
 extern const struct step_operations dbstep_operations, mtf_operations;
-extern const struct apic_operations apic_page_operations;
-extern const struct startup_operations startup_icr_operations;
+extern const struct apic_operations apic_page_operations, apic_passthrough_operations;
+extern const struct startup_operations startup_icr_operations, startup_sipi_operations;
 extern const struct x2apic_operations x2apic_hide_operations;
 extern const struct nmi_operations nmi_iret_operations, nmi_vnmi_operations;
 

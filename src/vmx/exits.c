@@ -2,6 +2,8 @@
 /* Exit dispatch (SDM Vol 3: VMX Basic Exit Reasons; VM Exits > Recording VM-Exit Information). */
 #include "vmx/vmx.h"
 
+#include <stdatomic.h>
+
 #include "core/advance.h"
 #include "core/ending.h"
 #include "core/guest_cpuid.h"
@@ -212,6 +214,7 @@ static void exit_startup(struct cpu *cpu, uint32_t reason)
         startup_post_init(&cpu->mailbox);
     } else {
         cpu->counters[COUNTER_EXIT_SIPI]++;
+        atomic_store(&cpu->waits_in_hardware, 0);
         startup_post_sipi(&cpu->mailbox, (uint8_t)vmcs_read(VMCS_EXIT_QUALIFICATION));
     }
 }

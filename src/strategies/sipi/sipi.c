@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* startup=sipi (VMX): the hardware delivers INIT and SIPI, and both exit on the CPU that they are for
+ * (SDM Vol 3: VM Exits > Other Causes of VM Exits; Virtual Machine Control Structures > Guest
+ * Non-Register State, wait-for-SIPI). Nothing of the sender's APIC is watched. A CPU that waits is in
+ * non-root operation with NMIs blocked: no kick reaches it, and none is needed. A SIPI that meets a CPU
+ * in root operation is lost by the processor, so the INIT exit has to be short. */
+#include <stdatomic.h>
+
+#include "apic/local.h"
+#include "apic/reset.h"
+#include "core/backend.h"
+#include "core/cpu.h"
+#include "core/machine.h"
+#include "core/vcpu.h"
+#include "strategies/operations.h"
+#include "vmx/vmx.h"
+
+/* With an `apic` strategy that traps: the command goes on to the hardware like any other. */
+static bool icr_write(struct cpu *cpu, uint32_t low, uint32_t high)
+{
+    (void)high;
+    cpu->counters[COUNTER_ICR_FORWARDED]++;
+    local_apic_write(APIC_ICR_LOW, low);
+    return true;
+}
+
+/* The state is that of a CPU after INIT: VM entry checks it although nothing of it is used. */
+static void wait(struct cpu *cpu)
+{
+    struct initial_state state;
+
+    initial_state_for_sipi(0, machine.cpuid_signature, backend->register_read(cpu, GUEST_CR0), &state);
+    vcpu_load_state(cpu, &state);
+    vmcs_write(VMCS_GUEST_ACTIVITY, ACTIVITY_WAIT_FOR_SIPI);
+    atomic_store(&cpu->waits_in_hardware, 1);
+}
+
+const struct startup_operations startup_sipi_operations = {
+    .name = "sipi",
+    .icr_write = icr_write,
+    .wait = wait,
+};
