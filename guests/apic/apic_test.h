@@ -7,7 +7,9 @@
 #define REGISTER_LINES 28
 void check_registers(void);
 
-/* Number of writable registers that do not hold what was last put into them; `except` is skipped. */
+/*
+ * Number of writable registers that do not hold what was last put into them; `except` is skipped.
+ */
 unsigned changed_registers(unsigned except);
 
 /* forms.c: every kind of instruction on a register. */

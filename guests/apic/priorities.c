@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Task priority, processor priority and the order of delivery (SDM Vol 3: APIC > Handling Interrupts). */
+/*
+ * Task priority, processor priority and the order of delivery (SDM Vol 3: APIC > Handling
+ * Interrupts).
+ */
 #include "apic.h"
 #include "apic_test.h"
 #include "cpus.h"
@@ -49,7 +52,10 @@ static void priority_handler(struct frame *frame)
     order_handler(frame);
 }
 
-/* Sends two more vectors while it is in service with IF set: only the higher one may come in between. */
+/*
+ * Sends two more vectors while it is in service with IF set: only the higher one may come in
+ * between.
+ */
 static void nesting_handler(struct frame *frame)
 {
     self(VECTOR_LOW);
@@ -61,15 +67,18 @@ static void nesting_handler(struct frame *frame)
 static void check_processor_priority(void)
 {
     apic_write(APIC_TPR, 0x35);
-    tap_equal(apic_read(APIC_PPR), 0x35, "processor priority, task priority 0x35, nothing in service");
+    tap_equal(apic_read(APIC_PPR), 0x35,
+              "processor priority, task priority 0x35, nothing in service");
     apic_write(APIC_TPR, 0);
 
     interrupts_set_handler(VECTOR_MIDDLE, priority_handler);
     self(VECTOR_MIDDLE);
     window(1);
     tap_equal(priority_in_service[0], 0x50, "processor priority, task priority 0, 0x51 in service");
-    tap_equal(priority_in_service[1], 0x62, "processor priority, task priority 0x62, 0x51 in service");
-    tap_equal(priority_in_service[2], 0x5f, "processor priority, task priority 0x5f, 0x51 in service");
+    tap_equal(priority_in_service[1], 0x62,
+              "processor priority, task priority 0x62, 0x51 in service");
+    tap_equal(priority_in_service[2], 0x5f,
+              "processor priority, task priority 0x5f, 0x51 in service");
 
     write_cr8(5);
     tap_equal(apic_read(APIC_TPR), 0x50, "task priority after CR8 = 5");
@@ -100,17 +109,19 @@ static void check_order(void)
     self(VECTOR_HIGH);
     self(VECTOR_MIDDLE);
     window(3);
-    tap_check(taken == 3 && order[0] == VECTOR_HIGH && order[1] == VECTOR_MIDDLE && order[2] == VECTOR_LOW,
-              "three pending: %u taken, 0x%x 0x%x 0x%x (expected 3, 0x61 0x51 0x41)", taken, order[0],
-              order[1], order[2]);
+    tap_check(taken == 3 && order[0] == VECTOR_HIGH && order[1] == VECTOR_MIDDLE &&
+                  order[2] == VECTOR_LOW,
+              "three pending: %u taken, 0x%x 0x%x 0x%x (expected 3, 0x61 0x51 0x41)", taken,
+              order[0], order[1], order[2]);
 
     interrupts_set_handler(VECTOR_MIDDLE, nesting_handler);
     taken = 0;
     self(VECTOR_MIDDLE);
     window(3);
-    tap_check(taken == 3 && order[0] == VECTOR_HIGH && order[1] == VECTOR_MIDDLE && order[2] == VECTOR_LOW,
-              "0x51 sends 0x41 and 0x61: EOI order 0x%x 0x%x 0x%x (expected 0x61 0x51 0x41)", order[0],
-              order[1], order[2]);
+    tap_check(taken == 3 && order[0] == VECTOR_HIGH && order[1] == VECTOR_MIDDLE &&
+                  order[2] == VECTOR_LOW,
+              "0x51 sends 0x41 and 0x61: EOI order 0x%x 0x%x 0x%x (expected 0x61 0x51 0x41)",
+              order[0], order[1], order[2]);
 }
 
 static void check_ways_to_self(void)
@@ -125,7 +136,8 @@ static void check_ways_to_self(void)
     window(3);
     tap_count(taken, 3, "self-IPI by shorthand, physical and logical destination");
     apic_write(APIC_LDR, 0);
-    tap_check(apic_bits_empty(APIC_ISR) && apic_bits_empty(APIC_IRR), "nothing requested, nothing in service");
+    tap_check(apic_bits_empty(APIC_ISR) && apic_bits_empty(APIC_IRR),
+              "nothing requested, nothing in service");
 }
 
 void check_priorities(void)

@@ -65,7 +65,8 @@ static unsigned right_read_backs(unsigned i)
     for (unsigned k = 0; k < 3; k++) {
         uint32_t value = k < 2 ? writable[i].other[k] : writable[i].resting;
         apic_write(writable[i].offset, value);
-        right += apic_read(writable[i].offset) == value && changed_registers(writable[i].offset) == 0;
+        right += apic_read(writable[i].offset) == value &&
+                 changed_registers(writable[i].offset) == 0;
     }
     return right;
 }
@@ -116,7 +117,8 @@ static void every_cpu(void)
 void check_registers(void)
 {
     tap_equal(apic_read(APIC_ID) >> 24, cpuid(1, 0).ebx >> 24, "APIC ID as in CPUID");
-    tap_check((apic_read(APIC_VERSION) & 0xf0) == 0x10 && (apic_read(APIC_VERSION) >> 16 & 0xff) >= 5,
+    tap_check((apic_read(APIC_VERSION) & 0xf0) == 0x10 &&
+                  (apic_read(APIC_VERSION) >> 16 & 0xff) >= 5,
               "an integrated APIC with 6 or more LVT entries: version register %#x",
               apic_read(APIC_VERSION));
 
@@ -125,8 +127,9 @@ void check_registers(void)
 
     write_resting_values();
     for (unsigned i = 0; i < COUNT(writable); i++)
-        tap_count(right_read_backs(i), 3, "%03x %s: read-backs that are right and change nothing else",
-                  writable[i].offset, writable[i].name);
+        tap_count(right_read_backs(i), 3,
+                  "%03x %s: read-backs that are right and change nothing else", writable[i].offset,
+                  writable[i].name);
     for (unsigned i = 0; i < COUNT(read_only); i++) {
         uint32_t before = apic_read(read_only[i].offset);
         apic_write(read_only[i].offset, ~before);

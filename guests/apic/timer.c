@@ -33,8 +33,8 @@ static void one_shots(void)
 {
     static const struct {
         uint8_t configuration, divisor;
-    } divisions[] = { { 0xb, 1 }, { 0x0, 2 }, { 0x1, 4 }, { 0x2, 8 }, { 0x3, 16 }, { 0x8, 32 }, { 0x9, 64 },
-                      { 0xa, 128 } };
+    } divisions[] = { { 0xb, 1 },  { 0x0, 2 },  { 0x1, 4 },  { 0x2, 8 },
+                      { 0x3, 16 }, { 0x8, 32 }, { 0x9, 64 }, { 0xa, 128 } };
     for (unsigned i = 0; i < sizeof(divisions) / sizeof(divisions[0]); i++) {
         ticks = 0;
         apic_write(APIC_TIMER_DIVIDE, divisions[i].configuration);
@@ -63,7 +63,8 @@ static void counting(void)
 
     apic_write(APIC_TIMER_INITIAL, SHORT_COUNT);
     bool expired = WAIT_UNTIL(apic_read(APIC_TIMER_CURRENT) == 0);
-    tap_check(expired && !apic_bit(APIC_IRR, VECTOR_TIMER), "a masked one-shot requests no interrupt");
+    tap_check(expired && !apic_bit(APIC_IRR, VECTOR_TIMER),
+              "a masked one-shot requests no interrupt");
 }
 
 static void periodic(void)

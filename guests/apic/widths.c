@@ -19,8 +19,8 @@ static const struct {
     unsigned size;
     int displacement;
 } accesses[] = {
-    { 1, 0 }, { 1, 1 }, { 1, 3 }, { 2, 0 }, { 2, 1 }, { 2, 2 }, { 4, 1 }, { 4, 2 }, { 4, 4 }, { 8, 0 },
-    { 8, 4 }, { 8, -4 },
+    { 1, 0 }, { 1, 1 }, { 1, 3 }, { 2, 0 }, { 2, 1 }, { 2, 2 },
+    { 4, 1 }, { 4, 2 }, { 4, 4 }, { 8, 0 }, { 8, 4 }, { 8, -4 },
 };
 
 static const struct {
@@ -98,7 +98,7 @@ void check_widths(void)
         }
         for (unsigned k = 0; k < COUNT(accesses); k++)
             read_sized(target + (uint64_t)(int64_t)accesses[k].displacement, accesses[k].size);
-        tap_check(is_unharmed(targets[i].offset), "reads of 1 to 8 bytes at and around %s do no harm",
-                  targets[i].name);
+        tap_check(is_unharmed(targets[i].offset),
+                  "reads of 1 to 8 bytes at and around %s do no harm", targets[i].name);
     }
 }

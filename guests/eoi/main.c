@@ -28,7 +28,7 @@
 #define ALL_SELF_IPIS         2000u
 #define MOST_TIMER_INTERRUPTS 10000u
 #define MOST_SELF_IPIS        1000u
-#define TIMER_COUNT           100000u   /* 100 us in QEMU, whose APIC timer runs at 1 GHz */
+#define TIMER_COUNT           100000u /* 100 us in QEMU, whose APIC timer runs at 1 GHz */
 
 /* What each CPU has seen; only that CPU writes it. */
 struct tally {
@@ -115,19 +115,20 @@ static void low_handler(struct frame *frame)
 static bool registers_change(void)
 {
     uint64_t errors;
-    __asm__ volatile("movl $0x8888, %%r8d\n\tmovl $0x9999, %%r9d\n\tmovl $0x1010, %%r10d\n\t"
-                     "movl $0x1111, %%r11d\n\tmovl $0x1212, %%r12d\n\tmovl $0x1313, %%r13d\n\t"
-                     "movl $0x1414, %%r14d\n\tmovl $0x1515, %%r15d\n\tmovl $0xbbbb, %%ebx\n\t"
-                     "movl $200, %%ecx\n"
-                     "1:\tdecl %%ecx\n\tjnz 1b\n\t"
-                     "xorl $0x8888, %%r8d\n\txorl $0x9999, %%r9d\n\txorl $0x1010, %%r10d\n\t"
-                     "xorl $0x1111, %%r11d\n\txorl $0x1212, %%r12d\n\txorl $0x1313, %%r13d\n\t"
-                     "xorl $0x1414, %%r14d\n\txorl $0x1515, %%r15d\n\txorl $0xbbbb, %%ebx\n\t"
-                     "orq %%r8, %%rbx\n\torq %%r9, %%rbx\n\torq %%r10, %%rbx\n\torq %%r11, %%rbx\n\t"
-                     "orq %%r12, %%rbx\n\torq %%r13, %%rbx\n\torq %%r14, %%rbx\n\torq %%r15, %%rbx"
-                     : "=b"(errors)
-                     :
-                     : "rcx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "cc", "memory");
+    __asm__ volatile(
+        "movl $0x8888, %%r8d\n\tmovl $0x9999, %%r9d\n\tmovl $0x1010, %%r10d\n\t"
+        "movl $0x1111, %%r11d\n\tmovl $0x1212, %%r12d\n\tmovl $0x1313, %%r13d\n\t"
+        "movl $0x1414, %%r14d\n\tmovl $0x1515, %%r15d\n\tmovl $0xbbbb, %%ebx\n\t"
+        "movl $200, %%ecx\n"
+        "1:\tdecl %%ecx\n\tjnz 1b\n\t"
+        "xorl $0x8888, %%r8d\n\txorl $0x9999, %%r9d\n\txorl $0x1010, %%r10d\n\t"
+        "xorl $0x1111, %%r11d\n\txorl $0x1212, %%r12d\n\txorl $0x1313, %%r13d\n\t"
+        "xorl $0x1414, %%r14d\n\txorl $0x1515, %%r15d\n\txorl $0xbbbb, %%ebx\n\t"
+        "orq %%r8, %%rbx\n\torq %%r9, %%rbx\n\torq %%r10, %%rbx\n\torq %%r11, %%rbx\n\t"
+        "orq %%r12, %%rbx\n\torq %%r13, %%rbx\n\torq %%r14, %%rbx\n\torq %%r15, %%rbx"
+        : "=b"(errors)
+        :
+        : "rcx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "cc", "memory");
     return errors != 0;
 }
 

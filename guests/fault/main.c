@@ -8,8 +8,8 @@
  * and be ready for the next access. Each case runs with IF clear and with IF set; after each the
  * task priority is unchanged and a self-IPI arrives.
  *
- * Two cases are undefined by the manual, so only survival is asked: code fetched from the APIC page,
- * and an interrupt whose frame is pushed onto it. What comes of the fetch is printed, for the
+ * Two cases are undefined by the manual, so only survival is asked: code fetched from the APIC
+ * page, and an interrupt whose frame is pushed onto it. What comes of the fetch is printed, for the
  * comparison. No `# differs:` lines.
  * Source: SDM Vol 3: Interrupt 14 - Page-Fault Exception (#PF); Paging > Access Rights.
  */
@@ -23,14 +23,14 @@
 #include "user.h"
 #include "x86.h"
 
-#define VECTOR_SELF  0x41
-#define VECTOR_FRAME 0x43
+#define VECTOR_SELF   0x41
+#define VECTOR_FRAME  0x43
 #define NON_CANONICAL 0x800000000000ul
 
 #define SLOT_UNMAPPED  1
 #define SLOT_READ_ONLY 2
 #define SLOT_USER      3
-#define SLOT_MAPPED    10   /* followed by an unmapped one */
+#define SLOT_MAPPED    10 /* followed by an unmapped one */
 
 static uint8_t ordinary_page[4096] __attribute__((aligned(4096)));
 static unsigned received;
@@ -38,16 +38,19 @@ static uint64_t unmapped, read_only, mapped;
 
 struct expected {
     uint8_t vector;
-    uint32_t error_code;   /* FAULT_WRITE is ignored when `write_or_read` is set */
+    uint32_t error_code; /* FAULT_WRITE is ignored when `write_or_read` is set */
     bool has_address;
     uint64_t address;
     bool write_or_read;
 };
 
-#define DIVIDE_ERROR ((struct expected){ .vector = VECTOR_DE })
+#define DIVIDE_ERROR     ((struct expected){ .vector = VECTOR_DE })
 #define PROTECTION_FAULT ((struct expected){ .vector = VECTOR_GP })
-#define PAGE_FAULT(code, at)                                                                      \
-    ((struct expected){ .vector = VECTOR_PF, .error_code = (code), .has_address = true, .address = (at) })
+#define PAGE_FAULT(code, at)                                                                       \
+    ((struct expected){ .vector = VECTOR_PF,                                                       \
+                        .error_code = (code),                                                      \
+                        .has_address = true,                                                       \
+                        .address = (at) })
 
 static void self_handler(struct frame *frame)
 {
@@ -144,10 +147,11 @@ static struct fault pop(uint64_t from, uint64_t to)
     (void)from;
     /* A POP that faults leaves RSP alone; the ADD that follows takes the word away. */
     fault_clear();
-    __asm__ volatile("pushq $0x30\n1:\tpopq (%0)\n\tpushq $0\n2:\taddq $8, %%rsp\n\t" FIXUP("1b", "2b")
-                     :
-                     : "r"(to)
-                     : "memory", "cc");
+    __asm__ volatile(
+        "pushq $0x30\n1:\tpopq (%0)\n\tpushq $0\n2:\taddq $8, %%rsp\n\t" FIXUP("1b", "2b")
+        :
+        : "r"(to)
+        : "memory", "cc");
     return *fault_taken();
 }
 
@@ -173,8 +177,7 @@ static void check_at_level_0(void)
 
     check("DIV by EOI, which reads 0: #DE", divide, (uint64_t)apic_register(APIC_EOI), 0,
           DIVIDE_ERROR);
-    check("DIV by the task priority, which is 0: #DE", divide, priority, 0,
-          DIVIDE_ERROR);
+    check("DIV by the task priority, which is 0: #DE", divide, priority, 0, DIVIDE_ERROR);
     check("MOVS from the APIC to an unmapped page: #PF", move_string, priority, unmapped,
           PAGE_FAULT(FAULT_WRITE, unmapped));
     check("MOVS from an unmapped page to the APIC: #PF", move_string, unmapped, priority,
@@ -183,12 +186,12 @@ static void check_at_level_0(void)
           PAGE_FAULT(FAULT_WRITE, unmapped));
     check("REP MOVS from an unmapped page to the APIC: #PF", move_repeated, unmapped, priority,
           PAGE_FAULT(0, unmapped));
-    check("MOVS from the APIC across the end of a page: #PF at the next page", move_string, priority,
-          border, PAGE_FAULT(FAULT_WRITE, mapped + 4096));
-    check("MOVS from the APIC to a non-canonical address: #GP(0)", move_string, priority, NON_CANONICAL,
-          PROTECTION_FAULT);
-    check("MOVS from a non-canonical address to the APIC: #GP(0)", move_string, NON_CANONICAL, priority,
-          PROTECTION_FAULT);
+    check("MOVS from the APIC across the end of a page: #PF at the next page", move_string,
+          priority, border, PAGE_FAULT(FAULT_WRITE, mapped + 4096));
+    check("MOVS from the APIC to a non-canonical address: #GP(0)", move_string, priority,
+          NON_CANONICAL, PROTECTION_FAULT);
+    check("MOVS from a non-canonical address to the APIC: #GP(0)", move_string, NON_CANONICAL,
+          priority, PROTECTION_FAULT);
 
     uint64_t fixed = read_only + APIC_TPR;
     check("MOV through a read-only mapping: #PF", write, 0, fixed,
@@ -197,25 +200,30 @@ static void check_at_level_0(void)
           PAGE_FAULT(present_write, fixed));
     check("XCHG through a read-only mapping: #PF", exchange, 0, fixed,
           PAGE_FAULT(present_write, fixed));
-    check("POP through a read-only mapping: #PF", pop, 0, fixed,
-          PAGE_FAULT(present_write, fixed));
+    check("POP through a read-only mapping: #PF", pop, 0, fixed, PAGE_FAULT(present_write, fixed));
     check("MOVS from the APIC to its read-only mapping: #PF", move_string, priority, fixed,
           PAGE_FAULT(present_write, fixed));
 
     write_cr0(read_cr0() & ~CR0_WP);
     struct fault fault = write(0, fixed);
     write_cr0(read_cr0() | CR0_WP);
-    tap_check(!fault.taken && apic_read(APIC_TPR) == 0x30,
-              "MOV through a read-only mapping with CR0.WP clear: task priority %#x (expected 0x30)",
-              apic_read(APIC_TPR));
+    tap_check(
+        !fault.taken && apic_read(APIC_TPR) == 0x30,
+        "MOV through a read-only mapping with CR0.WP clear: task priority %#x (expected 0x30)",
+        apic_read(APIC_TPR));
     apic_write(APIC_TPR, 0);
 }
 
 /* Code for privilege level 3, each ending in INT3; RDI = address of the task priority. */
-static const uint8_t user_read[] = { 0x8b, 0x07, 0xcc };                          /* movl (%rdi), %eax */
-static const uint8_t user_write[] = { 0xc7, 0x07, 0x30, 0x00, 0x00, 0x00, 0xcc }; /* movl $0x30, (%rdi) */
-static const uint8_t user_or[] = { 0xf0, 0x83, 0x0f, 0x01, 0xcc };                /* lock orl $1, (%rdi) */
-static const uint8_t user_push[] = { 0x31, 0xe4, 0xff, 0x37, 0xcc };              /* xorl %esp, %esp; pushq (%rdi) */
+
+/* movl (%rdi), %eax */
+static const uint8_t user_read[] = { 0x8b, 0x07, 0xcc };
+/* movl $0x30, (%rdi) */
+static const uint8_t user_write[] = { 0xc7, 0x07, 0x30, 0x00, 0x00, 0x00, 0xcc };
+/* lock orl $1, (%rdi) */
+static const uint8_t user_or[] = { 0xf0, 0x83, 0x0f, 0x01, 0xcc };
+/* xorl %esp, %esp; pushq (%rdi) */
+static const uint8_t user_push[] = { 0x31, 0xe4, 0xff, 0x37, 0xcc };
 
 static void check_user(const char *text, const uint8_t *code, uint64_t size, uint64_t argument,
                        uint64_t rip, struct expected expected)
@@ -228,23 +236,26 @@ static void check_user(const char *text, const uint8_t *code, uint64_t size, uin
 static void check_at_level_3(void)
 {
     const uint64_t supervisor = (uint64_t)apic_register(APIC_TPR);
-    const uint64_t user = (uint64_t)paging_map(SLOT_USER, APIC_BASE_ADDRESS, PAGE_MMIO | PAGE_USER) + APIC_TPR;
+    const uint64_t user =
+        (uint64_t)paging_map(SLOT_USER, APIC_BASE_ADDRESS, PAGE_MMIO | PAGE_USER) + APIC_TPR;
 
     check_user("read of the supervisor mapping: #PF", user_read, sizeof(user_read), supervisor, 0,
                PAGE_FAULT(FAULT_PRESENT | FAULT_USER, supervisor));
-    check_user("write to the supervisor mapping: #PF", user_write, sizeof(user_write), supervisor, 0,
-               PAGE_FAULT(FAULT_PRESENT | FAULT_USER | FAULT_WRITE, supervisor));
+    check_user("write to the supervisor mapping: #PF", user_write, sizeof(user_write), supervisor,
+               0, PAGE_FAULT(FAULT_PRESENT | FAULT_USER | FAULT_WRITE, supervisor));
     /* QEMU 7.2 with one CPU does the read first and reports that. */
     struct expected either = PAGE_FAULT(FAULT_PRESENT | FAULT_USER, supervisor);
     either.write_or_read = true;
-    check_user("LOCK OR on the supervisor mapping: #PF", user_or, sizeof(user_or), supervisor, 0, either);
+    check_user("LOCK OR on the supervisor mapping: #PF", user_or, sizeof(user_or), supervisor, 0,
+               either);
     check_user("PUSH from a user mapping to an unmapped stack: #PF", user_push, sizeof(user_push),
                user, 2, PAGE_FAULT(FAULT_USER | FAULT_WRITE, ~7ul));
 
     struct fault fault = *user_run(user_write, sizeof(user_write), user);
     uint32_t priority = apic_read(APIC_TPR);
     apic_write(APIC_TPR, 0);
-    tap_check(fault.vector == VECTOR_BP && fault.rip == sizeof(user_write) && priority == 0x30 && apic_works(),
+    tap_check(fault.vector == VECTOR_BP && fault.rip == sizeof(user_write) && priority == 0x30 &&
+                  apic_works(),
               "privilege level 3: write through a user mapping: task priority %#x (expected 0x30)",
               priority);
 }
@@ -299,7 +310,8 @@ void guest_main(void)
     interrupts_set_handler(VECTOR_SELF, self_handler);
     unmapped = (uint64_t)paging_map(SLOT_UNMAPPED, 0, 0);
     read_only = (uint64_t)paging_map(SLOT_READ_ONLY, APIC_BASE_ADDRESS, PAGE_MMIO & ~PAGE_WRITABLE);
-    mapped = (uint64_t)paging_map(SLOT_MAPPED, (uint64_t)ordinary_page, PAGE_PRESENT | PAGE_WRITABLE);
+    mapped = (uint64_t)paging_map(SLOT_MAPPED, (uint64_t)ordinary_page,
+                                  PAGE_PRESENT | PAGE_WRITABLE);
     paging_map(SLOT_MAPPED + 1, 0, 0);
     check_at_level_0();
     check_at_level_3();

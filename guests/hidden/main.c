@@ -38,13 +38,17 @@ static uint64_t end_of(const struct memory_range *range)
     return range->base + range->length;
 }
 
-/* A reserved range that borders on usable memory: devices do not, and firmware's tables are smaller. */
+/*
+ * A reserved range that borders on usable memory: devices do not, and firmware's tables are
+ * smaller.
+ */
 static void find_hidden_range(void)
 {
     const struct memory_map *map = multiboot_memory_map();
     for (unsigned i = 0; i < map->count; i++) {
         const struct memory_range *range = &map->range[i];
-        if (range->type == MEMORY_USABLE || range->length < LEAST_HIDDEN || end_of(range) > FOUR_GIB)
+        if (range->type == MEMORY_USABLE || range->length < LEAST_HIDDEN ||
+            end_of(range) > FOUR_GIB)
             continue;
         for (unsigned k = 0; k < map->count; k++)
             if (map->range[k].type == MEMORY_USABLE &&
@@ -67,7 +71,8 @@ static uint64_t unusable_words(void)
         const struct memory_range *range = &map->range[i];
         if (range->type != MEMORY_USABLE)
             continue;
-        for (uint64_t at = range->base; at + 8 <= end_of(range) && at < FOUR_GIB; at += SAMPLE_STRIDE) {
+        for (uint64_t at = range->base; at + 8 <= end_of(range) && at < FOUR_GIB;
+             at += SAMPLE_STRIDE) {
             if (at < 0x8000 || (at >= (uint64_t)image_start - 8 && at < (uint64_t)image_end))
                 continue;
             volatile uint64_t *word = (volatile uint64_t *)at;
@@ -88,8 +93,10 @@ static uint64_t read_sized(uint64_t address, unsigned size)
     else if (size == 2)
         __asm__ volatile("movw (%1), %w0" : "+r"(value) : "r"(address) : "memory");
     else if (size == 4)
-        __asm__ volatile("movl (%1), %k0\n\torq %2, %0" : "+r"(value)
-                         : "r"(address), "r"(ONES << 32) : "memory");
+        __asm__ volatile("movl (%1), %k0\n\torq %2, %0"
+                         : "+r"(value)
+                         : "r"(address), "r"(ONES << 32)
+                         : "memory");
     else
         __asm__ volatile("movq (%1), %0" : "+r"(value) : "r"(address) : "memory");
     return value;
@@ -166,15 +173,16 @@ static void check_strings(void)
     if (exists()) {
         uint64_t to = hidden.base + 0xf80, count = 32;
         __asm__ volatile("rep stosq" : "+D"(to), "+c"(count) : "a"(PATTERN) : "memory");
-        tap_check(visible_samples(8) == 0 && read_sized(hidden.base + 0xf80, 8) == ONES && count == 0 &&
-                      to == hidden.base + 0x1080,
+        tap_check(visible_samples(8) == 0 && read_sized(hidden.base + 0xf80, 8) == ONES &&
+                      count == 0 && to == hidden.base + 0x1080,
                   "REP STOS into it, across a page border, is dropped");
     } else {
         tap_check(true, "REP STOS into it, across a page border, is dropped");
     }
     if (exists())
         __asm__ volatile("movsq" : : "S"(hidden.base), "D"(hidden.base + 0x1000) : "memory");
-    tap_check(!exists() || read_sized(hidden.base + 0x1000, 8) == ONES, "MOVS inside it is dropped");
+    tap_check(!exists() || read_sized(hidden.base + 0x1000, 8) == ONES,
+              "MOVS inside it is dropped");
 }
 
 static void check_read_modify_write(void)
@@ -183,17 +191,24 @@ static void check_read_modify_write(void)
     uint64_t value = PATTERN, accumulator = PATTERN;
     if (exists())
         __asm__ volatile("xchgq %0, (%1)" : "+r"(value) : "r"(at) : "memory");
-    tap_check(!exists() || (value == ONES && read_sized(at, 8) == ONES), "XCHG reads ones, writes nothing");
+    tap_check(!exists() || (value == ONES && read_sized(at, 8) == ONES),
+              "XCHG reads ones, writes nothing");
     uint8_t zero = 1;
     if (exists())
         __asm__ volatile("lock incq (%1)\n\tsetz %0" : "=q"(zero) : "r"(at) : "memory", "cc");
-    tap_check(!exists() || (zero == 1 && read_sized(at, 8) == ONES), "LOCK INC reads ones, writes nothing");
+    tap_check(!exists() || (zero == 1 && read_sized(at, 8) == ONES),
+              "LOCK INC reads ones, writes nothing");
     if (exists())
-        __asm__ volatile("lock cmpxchgq %2, (%1)" : "+a"(accumulator) : "r"(at), "r"(0ul) : "memory", "cc");
+        __asm__ volatile("lock cmpxchgq %2, (%1)"
+                         : "+a"(accumulator)
+                         : "r"(at), "r"(0ul)
+                         : "memory", "cc");
     tap_check(!exists() || (accumulator == ONES && read_sized(at, 8) == ONES),
               "LOCK CMPXCHG, not equal, reads ones, writes nothing");
     if (exists())
-        __asm__ volatile("lock cmpxchgq %2, (%1)\n\tsetz %3" : "+a"(accumulator) : "r"(at), "r"(0ul), "q"(zero)
+        __asm__ volatile("lock cmpxchgq %2, (%1)\n\tsetz %3"
+                         : "+a"(accumulator)
+                         : "r"(at), "r"(0ul), "q"(zero)
                          : "memory", "cc");
     tap_check(!exists() || (accumulator == ONES && read_sized(at, 8) == ONES),
               "LOCK CMPXCHG, equal, writes nothing");
@@ -231,7 +246,8 @@ void guest_main(void)
         tap_differs("hidden range %#lx to %#lx", hidden.base, end_of(&hidden) - 1);
     else
         tap_differs("no hidden range");
-    tap_check(exists() == sextant_present(), "a hidden range is found exactly when Sextant is present");
+    tap_check(exists() == sextant_present(),
+              "a hidden range is found exactly when Sextant is present");
     tap_check(sextant_counter_number(COUNTER_NAME) >= 0, "the counter \"%s\" exists", COUNTER_NAME);
     tap_count(unusable_words(), 0, "words of usable memory that do not keep what is written");
     check_widths();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * ACPI tables by way of the RSDP of a PC BIOS.
- * Source: ACPI Specification: ACPI Software Programming Model > Finding the RSDP on IA-PC Systems; MADT; FADT.
+ * Source: ACPI Specification: ACPI Software Programming Model > Finding the RSDP on IA-PC Systems;
+ * MADT; FADT.
  */
 #include "acpi.h"
 
@@ -62,7 +63,8 @@ static uint8_t sum(const void *start, size_t length)
 static const struct rsdp *find_rsdp_in(uintptr_t start, uintptr_t end)
 {
     for (uintptr_t at = start; at < end; at += 16)
-        if (memcmp((const void *)at, "RSD PTR ", 8) == 0 && sum((const void *)at, sizeof(struct rsdp)) == 0)
+        if (memcmp((const void *)at, "RSD PTR ", 8) == 0 &&
+            sum((const void *)at, sizeof(struct rsdp)) == 0)
             return (const struct rsdp *)at;
     return NULL;
 }
@@ -71,7 +73,9 @@ static const struct header *find_table(const char *signature)
 {
     uint16_t ebda_segment;
     const void *pointer = (const void *)(uintptr_t)EBDA_SEGMENT_POINTER;
-    /* Hides the constant address from the compiler, which takes the first page for a null pointer. */
+    /*
+     * Hides the constant address from the compiler, which takes the first page for a null pointer.
+     */
     __asm__("" : "+r"(pointer));
     memcpy(&ebda_segment, pointer, sizeof(ebda_segment));
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The local APIC of the calling CPU: registers in xAPIC mode (memory-mapped) and x2APIC mode (MSRs).
+ * The local APIC of the calling CPU: registers in xAPIC mode (memory-mapped) and x2APIC mode
+ * (MSRs).
  * Source: SDM Vol 3: Advanced Programmable Interrupt Controller (APIC).
  */
 #ifndef GUEST_APIC_H
@@ -13,38 +14,38 @@
 
 #define APIC_BASE_ADDRESS 0xfee00000ul
 
-#define APIC_ID             0x020
-#define APIC_VERSION        0x030
-#define APIC_TPR            0x080
-#define APIC_APR            0x090
-#define APIC_PPR            0x0a0
-#define APIC_EOI            0x0b0
-#define APIC_RRD            0x0c0
-#define APIC_LDR            0x0d0
-#define APIC_DFR            0x0e0
-    #define DFR_FLAT    0xffffffffu
-    #define DFR_CLUSTER 0x0fffffffu
-#define APIC_SVR            0x0f0
-    #define SVR_ENABLE  0x100u
-#define APIC_ISR            0x100
-#define APIC_TMR            0x180
-#define APIC_IRR            0x200
-#define APIC_ESR            0x280
+#define APIC_ID              0x020
+#define APIC_VERSION         0x030
+#define APIC_TPR             0x080
+#define APIC_APR             0x090
+#define APIC_PPR             0x0a0
+#define APIC_EOI             0x0b0
+#define APIC_RRD             0x0c0
+#define APIC_LDR             0x0d0
+#define APIC_DFR             0x0e0
+    #define DFR_FLAT             0xffffffffu
+    #define DFR_CLUSTER          0x0fffffffu
+#define APIC_SVR             0x0f0
+    #define SVR_ENABLE           0x100u
+#define APIC_ISR             0x100
+#define APIC_TMR             0x180
+#define APIC_IRR             0x200
+#define APIC_ESR             0x280
     #define ESR_ILLEGAL_REGISTER 0x80u
-#define APIC_ICR_LOW        0x300
-#define APIC_ICR_HIGH       0x310
-#define APIC_LVT_TIMER      0x320
-    #define TIMER_PERIODIC 0x20000u
-#define APIC_LVT_THERMAL    0x330
+#define APIC_ICR_LOW         0x300
+#define APIC_ICR_HIGH        0x310
+#define APIC_LVT_TIMER       0x320
+    #define TIMER_PERIODIC       0x20000u
+#define APIC_LVT_THERMAL     0x330
 #define APIC_LVT_PERFORMANCE 0x340
-#define APIC_LVT_LINT0      0x350
-#define APIC_LVT_LINT1      0x360
-#define APIC_LVT_ERROR      0x370
-    #define LVT_MASKED     0x10000u
-#define APIC_TIMER_INITIAL  0x380
-#define APIC_TIMER_CURRENT  0x390
-#define APIC_TIMER_DIVIDE   0x3e0
-    #define DIVIDE_BY_1 0xbu
+#define APIC_LVT_LINT0       0x350
+#define APIC_LVT_LINT1       0x360
+#define APIC_LVT_ERROR       0x370
+    #define LVT_MASKED           0x10000u
+#define APIC_TIMER_INITIAL   0x380
+#define APIC_TIMER_CURRENT   0x390
+#define APIC_TIMER_DIVIDE    0x3e0
+    #define DIVIDE_BY_1          0xbu
 
 /* ICR, low half */
 #define ICR_FIXED            0x00000u
@@ -79,7 +80,10 @@ static inline void apic_write(unsigned offset, uint32_t value)
     __asm__ volatile("movl %1, %0" : "=m"(*apic_register(offset)) : "r"(value) : "memory");
 }
 
-/* The same registers in x2APIC mode (SDM Vol 3: Extended XAPIC (x2APIC) > x2APIC Register Address Space). */
+/*
+ * The same registers in x2APIC mode (SDM Vol 3: Extended XAPIC (x2APIC) > x2APIC Register Address
+ * Space).
+ */
 static inline uint64_t x2apic_read(unsigned offset)
 {
     return rdmsr(0x800 + offset / 16);
@@ -90,10 +94,15 @@ static inline void x2apic_write(unsigned offset, uint64_t value)
     wrmsr(0x800 + offset / 16, value);
 }
 
-/* Software-enables the APIC with spurious vector 0xFF, TPR 0, timer masked. Every CPU calls it after its start. */
+/*
+ * Software-enables the APIC with spurious vector 0xFF, TPR 0, timer masked. Every CPU calls it
+ * after its start.
+ */
 void apic_enable(void);
 
-/* True when no bit of the eight registers at APIC_ISR (in service) or APIC_IRR (requested) is set. */
+/*
+ * True when no bit of the eight registers at APIC_ISR (in service) or APIC_IRR (requested) is set.
+ */
 bool apic_bits_empty(unsigned first_register);
 
 /* Number of set bits there for one vector: 0 or 1. */
@@ -102,7 +111,10 @@ bool apic_bit(unsigned first_register, uint8_t vector);
 /* Waits until the delivery status of ICR is idle. */
 void apic_wait_idle(void);
 
-/* Sends an interprocessor interrupt: destination into ICR-high, `command` into ICR-low, then waits until idle. */
+/*
+ * Sends an interprocessor interrupt: destination into ICR-high, `command` into ICR-low, then waits
+ * until idle.
+ */
 void apic_send(uint8_t destination, uint32_t command);
 
 /* End of interrupt. */

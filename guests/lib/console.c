@@ -10,19 +10,19 @@
 
 #include "x86.h"
 
-#define COM1                    0x3f8
-#define UART_DATA               (COM1 + 0)
-#define UART_DIVISOR_LOW        (COM1 + 0)
-#define UART_INTERRUPT_ENABLE   (COM1 + 1)
-#define UART_DIVISOR_HIGH       (COM1 + 1)
-#define UART_FIFO_CONTROL       (COM1 + 2)
-    #define FIFO_ENABLE_AND_CLEAR 0x07
-#define UART_LINE_CONTROL       (COM1 + 3)
-    #define LINE_8N1            0x03
-    #define LINE_DIVISOR_ACCESS 0x80
-#define UART_MODEM_CONTROL      (COM1 + 4)
-    #define MODEM_DTR_RTS 0x03
-#define UART_LINE_STATUS        (COM1 + 5)
+#define COM1                     0x3f8
+#define UART_DATA                (COM1 + 0)
+#define UART_DIVISOR_LOW         (COM1 + 0)
+#define UART_INTERRUPT_ENABLE    (COM1 + 1)
+#define UART_DIVISOR_HIGH        (COM1 + 1)
+#define UART_FIFO_CONTROL        (COM1 + 2)
+    #define FIFO_ENABLE_AND_CLEAR    0x07
+#define UART_LINE_CONTROL        (COM1 + 3)
+    #define LINE_8N1                 0x03
+    #define LINE_DIVISOR_ACCESS      0x80
+#define UART_MODEM_CONTROL       (COM1 + 4)
+    #define MODEM_DTR_RTS            0x03
+#define UART_LINE_STATUS         (COM1 + 5)
     #define STATUS_HOLDING_EMPTY     0x20
     #define STATUS_TRANSMITTER_EMPTY 0x40
 
@@ -51,7 +51,8 @@ static void put_character(char character)
     outb(UART_DATA, (uint8_t)character);
 }
 
-static void put_padded(const char *text, size_t length, const struct conversion *conversion, char padding)
+static void put_padded(const char *text, size_t length, const struct conversion *conversion,
+                       char padding)
 {
     for (size_t i = length; i < conversion->width; i++)
         put_character(padding);
@@ -79,7 +80,8 @@ static void put_number(uint64_t value, unsigned base, const struct conversion *c
         put_character('0');
         put_character('x');
     }
-    put_padded(digits + first, sizeof(digits) - first, conversion, conversion->zero_padding ? '0' : ' ');
+    put_padded(digits + first, sizeof(digits) - first, conversion,
+               conversion->zero_padding ? '0' : ' ');
 }
 
 static void put_signed(int64_t value, const struct conversion *conversion)
@@ -117,9 +119,11 @@ void print_list(const char *format, va_list arguments)
         else if (*format == 'c')
             put_character((char)va_arg(arguments, int));
         else if (*format == 'd')
-            put_signed(conversion.is_long ? va_arg(arguments, long) : va_arg(arguments, int), &conversion);
+            put_signed(conversion.is_long ? va_arg(arguments, long) : va_arg(arguments, int),
+                       &conversion);
         else if (*format == 'u' || *format == 'x')
-            put_number(conversion.is_long ? va_arg(arguments, unsigned long) : va_arg(arguments, unsigned),
+            put_number(conversion.is_long ? va_arg(arguments, unsigned long)
+                                          : va_arg(arguments, unsigned),
                        *format == 'x' ? 16 : 10, &conversion);
         else
             put_character(*format);

@@ -125,7 +125,8 @@ _Noreturn void cpus_application_entry(struct cpu *cpu, uint32_t start_page);
 
 _Noreturn void cpus_application_entry(struct cpu *cpu, uint32_t start_page)
 {
-    memcpy(cpu->state, (const void *)(uintptr_t)(start_page + START_PAGE_STATE), sizeof(cpu->state));
+    memcpy(cpu->state, (const void *)(uintptr_t)(start_page + START_PAGE_STATE),
+           sizeof(cpu->state));
     __atomic_store_n((uint32_t *)(uintptr_t)(start_page + START_PAGE_LOCK), 0, __ATOMIC_SEQ_CST);
     interrupts_load(cpu);
     store_apic_state(cpu->apic_state);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The CPUs of the machine: who they are (ACPI MADT), their start by INIT and SIPI, and work for them.
+ * The CPUs of the machine: who they are (ACPI MADT), their start by INIT and SIPI, and work for
+ * them.
  *
- * A started CPU stores the state in which it arrived, enables its local APIC and waits in HLT with IF set for work.
- * Everything is sized for the 255 CPUs that xAPIC mode can address; nothing spins that could halt.
+ * A started CPU stores the state in which it arrived, enables its local APIC and waits in HLT with
+ * IF set for work. Everything is sized for the 255 CPUs that xAPIC mode can address; nothing spins
+ * that could halt.
  */
 #ifndef GUEST_CPUS_H
 #define GUEST_CPUS_H
@@ -15,7 +17,7 @@
 #include "interrupts.h"
 #include "trampoline.h"
 
-#define MAX_CPUS  255
+#define MAX_CPUS   255
 #define NO_APIC_ID 255
 
 /* The vector that wakes a CPU out of its idle loop. */
@@ -36,26 +38,26 @@ enum apic_state {
     APIC_STATE_LVT_ERROR,
     APIC_STATE_TIMER_INITIAL,
     APIC_STATE_TIMER_DIVIDE,
-    APIC_STATE_IN_SERVICE,   /* 1: some bit of ISR was set */
-    APIC_STATE_REQUESTED,    /* 1: some bit of IRR was set */
+    APIC_STATE_IN_SERVICE, /* 1: some bit of ISR was set */
+    APIC_STATE_REQUESTED,  /* 1: some bit of IRR was set */
     APIC_STATE_COUNT
 };
 
 struct cpu {
-    void *stack_top;                         /* first: trampoline.S reads it */
-    struct cpu *self;                        /* what GS:offset reads */
-    unsigned index;                          /* in cpus[]; the boot CPU is 0 */
+    void *stack_top;  /* first: trampoline.S reads it */
+    struct cpu *self; /* what GS:offset reads */
+    unsigned index;   /* in cpus[]; the boot CPU is 0 */
     uint32_t apic_id;
-    struct fault fault;                      /* the last exception that a fixup caught */
-    uint64_t jump_target, jump_resume;       /* fault_jump() under way: where, and where to go on */
-    uint64_t user_resume, user_stack;        /* user_run() under way: where to go on */
-    unsigned starts;                         /* arrivals in cpus_application_entry() */
-    uint32_t start_page;                     /* where the last one began */
-    uint32_t state[STATE_COUNT];             /* registers at the last start (trampoline.h) */
+    struct fault fault;                /* the last exception that a fixup caught */
+    uint64_t jump_target, jump_resume; /* fault_jump() under way: where, and where to go on */
+    uint64_t user_resume, user_stack;  /* user_run() under way: where to go on */
+    unsigned starts;                   /* arrivals in cpus_application_entry() */
+    uint32_t start_page;               /* where the last one began */
+    uint32_t state[STATE_COUNT];       /* registers at the last start (trampoline.h) */
     uint32_t apic_state[APIC_STATE_COUNT];
-    void (*work)(void *argument);            /* what the CPU is to do, or NULL */
+    void (*work)(void *argument); /* what the CPU is to do, or NULL */
     void *argument;
-    uint64_t counter;                        /* for the tests: counted by work that runs without end */
+    uint64_t counter; /* for the tests: counted by work that runs without end */
     uint8_t privileged_stack[2048] __attribute__((aligned(16)));
     uint8_t stack[8192] __attribute__((aligned(16)));
 };
@@ -75,8 +77,9 @@ static inline struct cpu *this_cpu(void)
 void cpus_initialise(void);
 
 /*
- * Prepares the n-th start page for a start and returns its SIPI vector. With `stay_real` a CPU that starts there
- * counts in the page's counter in real mode and does nothing else. No CPU may be under way in that page.
+ * Prepares the n-th start page for a start and returns its SIPI vector. With `stay_real` a CPU that
+ * starts there counts in the page's counter in real mode and does nothing else. No CPU may be under
+ * way in that page.
  */
 uint8_t cpus_prepare_start_page(unsigned n, bool stay_real);
 
@@ -96,10 +99,16 @@ void cpu_send_init(const struct cpu *cpu);
 /* Sends one SIPI, physical destination. */
 void cpu_send_startup(const struct cpu *cpu, uint8_t vector);
 
-/* Starts or restarts a CPU by INIT and one SIPI; true when it has arrived exactly once. Any other CPU may call it. */
+/*
+ * Starts or restarts a CPU by INIT and one SIPI; true when it has arrived exactly once. Any other
+ * CPU may call it.
+ */
 bool cpu_restart(struct cpu *cpu, unsigned start_page);
 
-/* Starts all application CPUs, INIT-SIPI-SIPI with physical destination; true when each has arrived. */
+/*
+ * Starts all application CPUs, INIT-SIPI-SIPI with physical destination; true when each has
+ * arrived.
+ */
 bool cpus_start_all(void);
 
 /* Gives an idle CPU work and wakes it. */

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Delays and deadlines by the ACPI power-management timer: a free-running counter that reading does not change, so that
- * all CPUs can use it at the same time (ACPI Specification: ACPI Hardware Specification > Power Management Timer).
+ * Delays and deadlines by the ACPI power-management timer: a free-running counter that reading does
+ * not change, so that all CPUs can use it at the same time (ACPI Specification: ACPI Hardware
+ * Specification > Power Management Timer).
  */
 #include "delay.h"
 
 #include "acpi.h"
 
-#define TIMER_MASK              0xffffffu   /* it has at least 24 bits */
-#define TICKS_PER_SECOND        3579545ul
-#define DEADLINE_SECONDS        30
-#define PORT_DIAGNOSTIC         0x80        /* takes about a microsecond on an ISA bus */
-#define TICKS_OF_PORT_ACCESS    4
+#define TIMER_MASK           0xffffffu /* it has at least 24 bits */
+#define TICKS_PER_SECOND     3579545ul
+#define DEADLINE_SECONDS     30
+#define PORT_DIAGNOSTIC      0x80 /* takes about a microsecond on an ISA bus */
+#define TICKS_OF_PORT_ACCESS 4
 
 static uint16_t timer_port;
 

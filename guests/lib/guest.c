@@ -10,8 +10,8 @@
 #include "tap.h"
 #include "x86.h"
 
-#define PIC1_MASK 0x21
-#define PIC2_MASK 0xa1
+#define PIC1_MASK      0x21
+#define PIC2_MASK      0xa1
     #define PIC_ALL_MASKED 0xff
 
 /* Called by start.S. */

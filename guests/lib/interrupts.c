@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * GDT, TSS and IDT of all CPUs, dispatch of interrupts, and the table of expected faults.
- * Source: SDM Vol 3: Interrupt and Exception Handling; Task Management > Task Management in 64-bit Mode.
+ * Source: SDM Vol 3: Interrupt and Exception Handling; Task Management > Task Management in 64-bit
+ * Mode.
  */
 #include "interrupts.h"
 
@@ -9,8 +10,8 @@
 #include "tap.h"
 #include "x86.h"
 
-#define FIRST_TSS_SELECTOR 0x30
-#define DOUBLE_FAULT_STACK 1
+#define FIRST_TSS_SELECTOR      0x30
+#define DOUBLE_FAULT_STACK      1
 #define DOUBLE_FAULT_STACK_SIZE 4096
 
 #define GATE_INTERRUPT_PRESENT 0x8e
@@ -180,7 +181,7 @@ void interrupts_dispatch(struct frame *frame)
     if (handler != NULL)
         handler(frame);
     else if (frame->vector >= 32 || !catch_fault(frame))
-        fatal("CPU %u: unexpected %s %u, error code %#lx, RIP %#lx, RFLAGS %#lx, CR2 %#lx", this_cpu()->index,
-              frame->vector < 32 ? "exception" : "interrupt", (unsigned)frame->vector, frame->error_code,
-              frame->rip, frame->rflags, read_cr2());
+        fatal("CPU %u: unexpected %s %u, error code %#lx, RIP %#lx, RFLAGS %#lx, CR2 %#lx",
+              this_cpu()->index, frame->vector < 32 ? "exception" : "interrupt",
+              (unsigned)frame->vector, frame->error_code, frame->rip, frame->rflags, read_cr2());
 }

@@ -6,9 +6,9 @@
 #include "tap.h"
 
 #define INFORMATION_HAS_MEMORY_MAP 0x40
-#define FIRST_START_PAGE 0x8000u
-#define START_PAGES_END  0x10000u
-#define PAGE_SIZE        0x1000u
+#define FIRST_START_PAGE           0x8000u
+#define START_PAGES_END            0x10000u
+#define PAGE_SIZE                  0x1000u
 
 struct information {
     uint32_t flags;
@@ -54,7 +54,8 @@ bool multiboot_is_usable(uint64_t base, uint64_t length)
     for (unsigned i = 0; i < map.count; i++) {
         const struct memory_range *range = &map.range[i];
         uint64_t start = range->base > base ? range->base : base;
-        uint64_t end = range->base + range->length < base + length ? range->base + range->length : base + length;
+        uint64_t end = range->base + range->length < base + length ? range->base + range->length
+                                                                   : base + length;
         if (start >= end)
             continue;
         if (range->type != MEMORY_USABLE)

@@ -33,8 +33,9 @@ const struct memory_map *multiboot_memory_map(void);
 bool multiboot_is_usable(uint64_t base, uint64_t length);
 
 /*
- * Address of the n-th (from 0) usable page between 32 KiB and 64 KiB, for a SIPI. Pages are two apart, so that a CPU
- * that starts one page off does not find another's code. Ends the run when there are not that many.
+ * Address of the n-th (from 0) usable page between 32 KiB and 64 KiB, for a SIPI. Pages are two
+ * apart, so that a CPU that starts one page off does not find another's code. Ends the run when
+ * there are not that many.
  */
 uint32_t multiboot_start_page(unsigned n);
 

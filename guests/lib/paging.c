@@ -4,11 +4,11 @@
 
 #include "x86.h"
 
-#define WINDOW_ADDRESS        0x8000000000ul   /* the second entry of the top table */
+#define WINDOW_ADDRESS        0x8000000000ul /* the second entry of the top table */
 #define SECOND_WINDOW_ADDRESS 0x8000200000ul
-#define UPPER_LEVEL (PAGE_PRESENT | PAGE_WRITABLE | PAGE_USER)
+#define UPPER_LEVEL           (PAGE_PRESENT | PAGE_WRITABLE | PAGE_USER)
 
-extern uint64_t page_map[512];   /* start.S */
+extern uint64_t page_map[512]; /* start.S */
 
 static uint64_t directory_pointers[512] __attribute__((aligned(4096)));
 static uint64_t directory[512] __attribute__((aligned(4096)));

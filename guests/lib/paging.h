@@ -8,12 +8,12 @@
 
 #include <stdint.h>
 
-#define PAGE_PRESENT   0x001ul
-#define PAGE_WRITABLE  0x002ul
-#define PAGE_USER      0x004ul
+#define PAGE_PRESENT       0x001ul
+#define PAGE_WRITABLE      0x002ul
+#define PAGE_USER          0x004ul
 #define PAGE_WRITE_THROUGH 0x008ul
-#define PAGE_UNCACHED  0x010ul
-#define PAGE_MMIO (PAGE_PRESENT | PAGE_WRITABLE | PAGE_WRITE_THROUGH | PAGE_UNCACHED)
+#define PAGE_UNCACHED      0x010ul
+#define PAGE_MMIO          (PAGE_PRESENT | PAGE_WRITABLE | PAGE_WRITE_THROUGH | PAGE_UNCACHED)
 
 #define PAGING_SLOTS 512
 

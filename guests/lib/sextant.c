@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Hypervisor CPUID leaves 0x40000000 to 0x40000002, and the names of the counters from the hypervisor's own table. */
+/*
+ * Hypervisor CPUID leaves 0x40000000 to 0x40000002, and the names of the counters from the
+ * hypervisor's own table.
+ */
 #include "sextant.h"
 
 #include <stddef.h>
@@ -7,9 +10,9 @@
 #include "string.h"
 #include "x86.h"
 
-#define LEAF_SIGNATURE  0x40000000u
-#define LEAF_INTERFACE  0x40000001u
-#define LEAF_STATISTICS 0x40000002u
+#define LEAF_SIGNATURE     0x40000000u
+#define LEAF_INTERFACE     0x40000001u
+#define LEAF_STATISTICS    0x40000002u
 #define HYPERVISOR_PRESENT (1u << 31)
 
 static const char *const counter_names[] = {

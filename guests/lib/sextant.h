@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The hypervisor's CPUID leaves (docs/hypervisor-leaves.md): is it there, and what has it counted? */
+/*
+ * The hypervisor's CPUID leaves (docs/hypervisor-leaves.md): is it there, and what has it counted?
+ */
 #ifndef GUEST_SEXTANT_H
 #define GUEST_SEXTANT_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* True when the guest runs on top of Sextant: CPUID.1:ECX[31] and signature "SextantHyper" in leaf 0x40000000. */
+/*
+ * True when the guest runs on top of Sextant: CPUID.1:ECX[31] and signature "SextantHyper" in leaf
+ * 0x40000000.
+ */
 bool sextant_present(void);
 
 /* True on the bare emulator QEMU with its own code generator: signature "TCGTCGTCGTCG". */

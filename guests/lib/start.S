@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Entry of the boot CPU: Multiboot 1 (Multiboot Specification 0.6.96: Machine state) to 64-bit mode.
- * Contract: a boot loader jumps to multiboot_entry in 32-bit protected mode without paging, EAX = 0x2BADB002,
- * EBX = address of the Multiboot information. Calls guest_start(magic, information) in 64-bit mode with the
- * lower 4 GiB mapped to themselves in 2 MiB pages; the topmost GiB, where APICs and devices live, is uncached.
- * guest_start does not return.
+ * Entry of the boot CPU: from Multiboot 1 to 64-bit mode.
+ * Contract: a boot loader jumps to multiboot_entry in 32-bit protected mode without paging,
+ * EAX = 0x2BADB002, EBX = address of the Multiboot information. Calls guest_start(magic,
+ * information), which does not return, in 64-bit mode with the lower 4 GiB mapped to themselves in
+ * 2 MiB pages; the topmost GiB, where APICs and devices live, is uncached.
+ * Source: Multiboot Specification 0.6.96: Machine state.
  */
 #include "trampoline.h"
 
@@ -54,8 +55,9 @@ multiboot_entry:
     jmp enable_long_mode
 
 /*
- * Common tail of start.S and trampoline.S. Contract: 32-bit protected mode without paging, GDT of interrupts.c loaded,
- * ESI = address of 64-bit code to go on at; keeps EBX, EBP, EDI.
+ * Common tail of start.S and trampoline.S.
+ * Contract: 32-bit protected mode without paging, GDT of interrupts.c loaded, ESI = address of
+ * 64-bit code to go on at; keeps EBX, EBP, EDI.
  */
     .globl enable_long_mode
 enable_long_mode:

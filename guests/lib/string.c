@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The four functions that a freestanding compiler may call (GCC manual: Language Standards Supported by GCC),
- * plus strcmp. Written with the string instructions so that the compiler cannot turn them into calls of themselves.
+ * The four functions that a freestanding compiler may call (GCC manual: Language Standards
+ * Supported by GCC), plus strcmp. Written with the string instructions so that the compiler cannot
+ * turn them into calls of themselves.
  */
 #include "string.h"
 
@@ -25,7 +26,10 @@ void *memmove(void *to, const void *from, size_t count)
         return memcpy(to, from, count);
     uint8_t *last_to = (uint8_t *)to + count - 1;
     const uint8_t *last_from = (const uint8_t *)from + count - 1;
-    __asm__ volatile("std\n\trep movsb\n\tcld" : "+D"(last_to), "+S"(last_from), "+c"(count) : : "memory");
+    __asm__ volatile("std\n\trep movsb\n\tcld"
+                     : "+D"(last_to), "+S"(last_from), "+c"(count)
+                     :
+                     : "memory");
     return to;
 }
 

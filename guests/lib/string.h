@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* String functions of the test guests, with the meaning of ISO C <string.h>. Any CPU may call them. */
+/*
+ * String functions of the test guests, with the meaning of ISO C <string.h>. Any CPU may call them.
+ */
 #ifndef GUEST_STRING_H
 #define GUEST_STRING_H
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Test Anything Protocol: plan, results, directives (TAP specification, version 12), and the end of a run. */
+/*
+ * Test Anything Protocol: plan, results, directives (TAP specification, version 12), and the end of
+ * a run.
+ */
 #include "tap.h"
 
 #include <stdarg.h>
@@ -8,8 +11,8 @@
 #include "x86.h"
 
 #define PORT_ISA_DEBUG_EXIT 0xf4
-    #define EXIT_ALL_OK      0x20
-    #define EXIT_SOME_NOT_OK 0x21
+    #define EXIT_ALL_OK         0x20
+    #define EXIT_SOME_NOT_OK    0x21
 #define PORT_BOCHS_SHUTDOWN 0x8900
 
 static unsigned planned;

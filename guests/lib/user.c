@@ -13,7 +13,8 @@ static uint8_t stack_page[4096] __attribute__((aligned(4096)));
 const struct fault *user_run(const void *code, size_t size, uint64_t argument)
 {
     struct cpu *cpu = this_cpu();
-    uint64_t entry = (uint64_t)paging_map(USER_CODE_SLOT, (uint64_t)code_page, PAGE_PRESENT | PAGE_USER);
+    uint64_t entry = (uint64_t)paging_map(USER_CODE_SLOT, (uint64_t)code_page,
+                                          PAGE_PRESENT | PAGE_USER);
     uint64_t stack = (uint64_t)paging_map(USER_STACK_SLOT, (uint64_t)stack_page,
                                           PAGE_PRESENT | PAGE_WRITABLE | PAGE_USER);
     memcpy(code_page, code, size);

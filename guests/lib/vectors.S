@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The 256 interrupt entry points of the IDT (SDM Vol 3: 64-Bit Mode Interrupt and Exception Handling).
- * Contract: 64-bit mode, any privilege level; builds a struct frame (interrupts.h) and calls interrupts_dispatch(frame)
- * on the stack that the CPU chose. The frame makes 22 quadwords on a stack that the CPU has aligned to 16 bytes, so the
- * call has the alignment of the System V ABI. Entry point n is at vector_entries + 16 * n.
+ * The 256 interrupt entry points of the IDT.
+ * Contract: 64-bit mode, any privilege level; builds a struct frame (interrupts.h) and calls
+ * interrupts_dispatch(frame) on the stack that the CPU chose. The frame makes 22 quadwords on a
+ * stack that the CPU has aligned to 16 bytes, so the call has the alignment of the System V ABI. Entry
+ * point n is at vector_entries + 16 * n. Ten vectors push an error code by themselves.
+ * Source: SDM Vol 3: Interrupt and Exception Handling in 64-bit Mode.
  */
     .section .text
     .code64
@@ -14,8 +16,9 @@ vector_entries:
     .set vector, 0
     .rept 256
     .balign 16
-    .if (vector == 8) || (vector >= 10 && vector <= 14) || (vector == 17) || (vector == 21) || (vector == 29) || (vector == 30)
-    .else
+    .set has_error_code, (vector == 8) || (vector >= 10 && vector <= 14) || (vector == 17)
+    .set has_error_code, has_error_code || (vector == 21) || (vector == 29) || (vector == 30)
+    .if !has_error_code
     pushq $0
     .endif
     pushq $vector

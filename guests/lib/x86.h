@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One-line wrappers for the instructions that the test guests use, and the numbers of the registers they touch.
- * Sources: SDM Vol 2: Instruction Set Reference; SDM Vol 4: Model-Specific Registers; APM Vol 2: MSR Cross-Reference.
+ * One-line wrappers for the instructions that the test guests use, and the numbers of the registers
+ * they touch. Sources: SDM Vol 2: Instruction Set Reference; SDM Vol 4: Model-Specific Registers;
+ * APM Vol 2: MSR Cross-Reference.
  */
 #ifndef GUEST_X86_H
 #define GUEST_X86_H
@@ -37,19 +38,19 @@
 #define DR7_INIT 0x00000400ul
 
 /* Model-specific registers */
-#define MSR_APIC_BASE 0x0000001bu
+#define MSR_APIC_BASE    0x0000001bu
     #define APIC_BASE_BSP    0x0100ul
     #define APIC_BASE_X2APIC 0x0400ul
     #define APIC_BASE_ENABLE 0x0800ul
-#define MSR_EFER 0xc0000080u
-    #define EFER_SCE  0x0001ul
-    #define EFER_LME  0x0100ul
-    #define EFER_LMA  0x0400ul
-    #define EFER_NXE  0x0800ul
-    #define EFER_SVME 0x1000ul
-#define MSR_GS_BASE     0xc0000101u
-#define MSR_VM_CR       0xc0010114u
-#define MSR_VM_HSAVE_PA 0xc0010117u
+#define MSR_EFER         0xc0000080u
+    #define EFER_SCE         0x0001ul
+    #define EFER_LME         0x0100ul
+    #define EFER_LMA         0x0400ul
+    #define EFER_NXE         0x0800ul
+    #define EFER_SVME        0x1000ul
+#define MSR_GS_BASE      0xc0000101u
+#define MSR_VM_CR        0xc0010114u
+#define MSR_VM_HSAVE_PA  0xc0010117u
 
 /* Selectors of the guests' GDT (interrupts.c). */
 #define SELECTOR_CODE64      0x08
@@ -65,7 +66,9 @@ struct cpuid_result {
 static inline struct cpuid_result cpuid(uint32_t leaf, uint32_t subleaf)
 {
     struct cpuid_result r;
-    __asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(subleaf));
+    __asm__ volatile("cpuid"
+                     : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+                     : "a"(leaf), "c"(subleaf));
     return r;
 }
 
@@ -78,7 +81,10 @@ static inline uint64_t rdmsr(uint32_t msr)
 
 static inline void wrmsr(uint32_t msr, uint64_t value)
 {
-    __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
+    __asm__ volatile("wrmsr"
+                     :
+                     : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+                     : "memory");
 }
 
 static inline void outb(uint16_t port, uint8_t value)
@@ -93,16 +99,16 @@ static inline uint8_t inb(uint16_t port)
     return value;
 }
 
-#define DEFINE_REGISTER_ACCESS(name)                                                                \
-    static inline uint64_t read_##name(void)                                                        \
-    {                                                                                               \
-        uint64_t value;                                                                             \
-        __asm__ volatile("mov %%" #name ", %0" : "=r"(value) : : "memory");                             \
-        return value;                                                                               \
-    }                                                                                               \
-    static inline void write_##name(uint64_t value)                                                 \
-    {                                                                                               \
-        __asm__ volatile("mov %0, %%" #name : : "r"(value) : "memory");                                 \
+#define DEFINE_REGISTER_ACCESS(name)                                                               \
+    static inline uint64_t read_##name(void)                                                       \
+    {                                                                                              \
+        uint64_t value;                                                                            \
+        __asm__ volatile("mov %%" #name ", %0" : "=r"(value) : : "memory");                        \
+        return value;                                                                              \
+    }                                                                                              \
+    static inline void write_##name(uint64_t value)                                                \
+    {                                                                                              \
+        __asm__ volatile("mov %0, %%" #name : : "r"(value) : "memory");                            \
     }
 DEFINE_REGISTER_ACCESS(cr0)
 DEFINE_REGISTER_ACCESS(cr2)
@@ -134,7 +140,10 @@ static inline void interrupts_off(void)
     __asm__ volatile("cli" : : : "memory");
 }
 
-/* Waits for the next interrupt with IF set from before HLT on, so that none can slip between; leaves IF clear. */
+/*
+ * Waits for the next interrupt with IF set from before HLT on, so that none can slip between;
+ * leaves IF clear.
+ */
 static inline void halt_once(void)
 {
     __asm__ volatile("sti\n\thlt\n\tcli" : : : "memory");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Instruction forms that write a 32-bit word to ICR-low. Each sends INIT and then SIPI to CPU 1, which
- * has to start exactly once, at the vector that was sent.
+ * Instruction forms that write a 32-bit word to ICR-low. Each sends INIT and then SIPI to CPU 1,
+ * which has to start exactly once, at the vector that was sent.
  */
 #include "apic.h"
 #include "cpus.h"
@@ -93,13 +93,13 @@ static void xchg(uint32_t value)
     __asm__ volatile("xchgl %0, (%1)" : "+r"(value) : "r"(ICR_ADDRESS) : "memory");
 }
 
-static void xor(uint32_t value)
-{
-    uint32_t change = value ^ apic_read(APIC_ICR_LOW);
-    __asm__ volatile("xorl %0, (%1)" : : "r"(change), "r"(ICR_ADDRESS) : "memory", "cc");
-}
+static void xor
+    (uint32_t value) {
+        uint32_t change = value ^ apic_read(APIC_ICR_LOW);
+        __asm__ volatile("xorl %0, (%1)" : : "r"(change), "r"(ICR_ADDRESS) : "memory", "cc");
+    }
 
-static void lock_xor(uint32_t value)
+    static void lock_xor(uint32_t value)
 {
     uint32_t change = value ^ apic_read(APIC_ICR_LOW);
     __asm__ volatile("lock xorl %0, (%1)" : : "r"(change), "r"(ICR_ADDRESS) : "memory", "cc");
@@ -120,7 +120,10 @@ static void lock_xadd(uint32_t value)
 static void cmpxchg(uint32_t value)
 {
     uint32_t old = apic_read(APIC_ICR_LOW);
-    __asm__ volatile("cmpxchgl %1, (%2)" : "+a"(old) : "r"(value), "r"(ICR_ADDRESS) : "memory", "cc");
+    __asm__ volatile("cmpxchgl %1, (%2)"
+                     : "+a"(old)
+                     : "r"(value), "r"(ICR_ADDRESS)
+                     : "memory", "cc");
 }
 
 static void lock_cmpxchg(uint32_t value)
@@ -148,7 +151,7 @@ static const struct {
     { "REP MOVS from the timer's initial count", rep_movs_initial_count },
     { "MOVS from ICR-low to itself", movs_itself },
     { "XCHG", xchg },
-    { "XOR", xor },
+    { "XOR", xor},
     { "LOCK XOR", lock_xor },
     { "ADD", add },
     { "LOCK XADD", lock_xadd },
@@ -156,6 +159,11 @@ static const struct {
     { "LOCK CMPXCHG", lock_cmpxchg },
 };
 _Static_assert(sizeof(forms) / sizeof(forms[0]) + 1 == FORM_LINES, "FORM_LINES");
+
+static void no_work(void *argument)
+{
+    (void)argument;
+}
 
 static bool starts_by(void (*put)(uint32_t value), unsigned page)
 {
@@ -172,9 +180,13 @@ static bool starts_by(void (*put)(uint32_t value), unsigned page)
     delay_microseconds(10000);
     put(ICR_STARTUP | ICR_ASSERT | vector);
     apic_wait_idle();
-    return WAIT_UNTIL(cpu_starts(cpu) == before + 1) && cpu->start_page == (uint32_t)vector << 12 &&
-           apic_read(APIC_ICR_LOW) == (ICR_STARTUP | ICR_ASSERT | vector) &&
-           apic_read(APIC_ICR_HIGH) == cpu->apic_id << 24;
+    bool shown = apic_read(APIC_ICR_LOW) == (ICR_STARTUP | ICR_ASSERT | vector) &&
+                 apic_read(APIC_ICR_HIGH) == cpu->apic_id << 24;
+    if (!WAIT_UNTIL(cpu_starts(cpu) != before))
+        return false;
+    /* When it answers it has ignored a second SIPI; else that could meet the next INIT. */
+    cpu_run(cpu, no_work, NULL);
+    return shown && cpu_starts(cpu) == before + 1 && cpu->start_page == (uint32_t)vector << 12;
 }
 
 void check_forms(void)
@@ -182,7 +194,8 @@ void check_forms(void)
     apic_write(APIC_LVT_TIMER, LVT_MASKED);
     for (unsigned i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
         bool started = starts_by(forms[i].put, i % 2);
-        tap_check(started, "%s to ICR-low: INIT and SIPI start CPU 1 once, ICR shows them", forms[i].name);
+        tap_check(started, "%s to ICR-low: INIT and SIPI start CPU 1 once, ICR shows them",
+                  forms[i].name);
     }
     note_starts();
     tap_check(nobody_harmed(), "nobody is harmed");

@@ -10,8 +10,8 @@
 
 /*
  * CPU 1 restarts by ordinary INIT and SIPI, exactly once, no other CPU has started or stopped since
- * note_starts(), all CPUs answer, and all see the hypervisor that the boot CPU sees, if any: a CPU that
- * a real INIT has reached would be outside of it.
+ * note_starts(), all CPUs answer, and all see the hypervisor that the boot CPU sees, if any: a CPU
+ * that a real INIT has reached would be outside of it.
  */
 bool nobody_harmed(void);
 

@@ -26,7 +26,8 @@
 #include "tap.h"
 #include "x86.h"
 
-#define FLOOD 500u
+#define FLOOD                    500u /* to a CPU that waits for them */
+#define BUSY_FLOOD               100u /* to one that works: each may take a time slice of the host */
 #define NMI_TO(destination_kind) (ICR_NMI | ICR_ASSERT | (destination_kind))
 
 #define SELF_LINES   8
@@ -77,10 +78,10 @@ static bool send_and_wait(unsigned cpu)
     return WAIT_UNTIL(handled_by(cpu) != before);
 }
 
-/* FLOOD of these; the first that does not come ends it. */
-static void flood(unsigned cpu)
+/* That many of these; the first that does not come ends it. */
+static void flood(unsigned cpu, unsigned count)
 {
-    for (unsigned i = 0; i < FLOOD; i++)
+    for (unsigned i = 0; i < count; i++)
         if (!send_and_wait(cpu))
             break;
 }
@@ -115,7 +116,7 @@ static void to_self(void)
               "an NMI is neither in service nor requested in the APIC");
 
     handled[0] = 0;
-    flood(0);
+    flood(0, FLOOD);
     tap_count(handled[0], FLOOD, "NMIs to self, one after the other");
 
     handled[0] = 0;
@@ -168,7 +169,8 @@ static void nested(void)
     in_handler = send_two_inside;
     send_self();
     (void)WAIT_UNTIL(handled_by(0) >= 2);
-    tap_count(seen_inside, 1, "two NMIs sent in the handler: handled before its IRET, itself included");
+    tap_count(seen_inside, 1,
+              "two NMIs sent in the handler: handled before its IRET, itself included");
     tap_count(handled[0], 2, "handled afterwards, one having been latched");
     tap_count(deepest, 1, "deepest nesting");
 
@@ -210,17 +212,18 @@ static void one_each(void)
     forget_counts();
     apic_send(0, NMI_TO(ICR_OTHERS));
     (void)WAIT_UNTIL(total_of_others() >= others);
-    tap_check(total_of_others() == others && handled[0] == 0, "NMI, all excluding self: %u (expected %u)",
-              total_of_others(), others);
+    tap_check(total_of_others() == others && handled[0] == 0,
+              "NMI, all excluding self: %u (expected %u)", total_of_others(), others);
 
     forget_counts();
     apic_send(0, NMI_TO(ICR_ALL));
     (void)WAIT_UNTIL(total_of_others() >= others && handled_by(0) >= 1);
-    tap_check(total_of_others() == others && handled[0] == 1, "NMI, all including self: %u (expected %u)",
-              total_of_others() + handled[0], others + 1);
+    tap_check(total_of_others() == others && handled[0] == 1,
+              "NMI, all including self: %u (expected %u)", total_of_others() + handled[0],
+              others + 1);
 
     forget_counts();
-    flood(1);
+    flood(1, FLOOD);
     tap_count(handled[1], FLOOD, "NMIs to CPU 1, one after the other");
 
     forget_counts();
@@ -228,7 +231,8 @@ static void one_each(void)
         apic_send((uint8_t)cpus[1].apic_id, NMI_TO(0));
     (void)WAIT_UNTIL(handled_by(1) != 0);
     (void)send_and_wait(1);
-    tap_check(handled_by(1) >= 1 && handled_by(1) <= FLOOD + 1, "a flood of NMIs to CPU 1 makes none up");
+    tap_check(handled_by(1) >= 1 && handled_by(1) <= FLOOD + 1,
+              "a flood of NMIs to CPU 1 makes none up");
 }
 
 static bool stop;
@@ -284,18 +288,18 @@ static void to_busy(void (*work)(void *), const char *what)
     __atomic_store_n(&stop, false, __ATOMIC_SEQ_CST);
     cpu_post(cpu, work, cpu);
     (void)WAIT_UNTIL(__atomic_load_n(&cpu->counter, __ATOMIC_SEQ_CST) != before);
-    flood(1);
+    flood(1, BUSY_FLOOD);
     __atomic_store_n(&stop, true, __ATOMIC_SEQ_CST);
     (void)send_and_wait(1);
     bool returned = cpu_wait_idle(cpu);
-    tap_check(returned && handled[1] == FLOOD + 1, "NMIs to CPU 1, which %s: %u (expected %u)", what,
-              handled[1], FLOOD + 1);
+    tap_check(returned && handled[1] == BUSY_FLOOD + 1, "NMIs to CPU 1, which %s: %u (expected %u)",
+              what, handled[1], BUSY_FLOOD + 1);
 }
 
 static void send_to_boot_cpu(void *argument)
 {
     (void)argument;
-    flood(0);
+    flood(0, BUSY_FLOOD);
 }
 
 static void from_other(void)
@@ -306,7 +310,7 @@ static void from_other(void)
         for (unsigned i = 0; i < 16; i++)
             apic_eoi();
     }
-    tap_count(handled[0], FLOOD, "NMIs from CPU 1 to the boot CPU, which writes EOI");
+    tap_count(handled[0], BUSY_FLOOD, "NMIs from CPU 1 to the boot CPU, which writes EOI");
 }
 
 /* ---- NMI and INIT ---- */
@@ -338,7 +342,8 @@ static void init_in_handler(void)
     cpu_post(cpu, stay_in_handler, cpu);
     bool inside = WAIT_UNTIL(handled_by(1) == 1);
     interrupts_set_handler(VECTOR_NMI, nmi_handler);
-    tap_check(inside && cpu_restart(cpu, 0), "INIT and SIPI restart a CPU that is in its NMI handler");
+    tap_check(inside && cpu_restart(cpu, 0),
+              "INIT and SIPI restart a CPU that is in its NMI handler");
     forget_counts();
     tap_check(send_and_wait(1) && handled[1] == 1, "INIT has ended the blocking of NMIs");
 }
@@ -385,7 +390,8 @@ static void to_waiting(void)
         apic_send((uint8_t)cpu->apic_id, NMI_TO(0));
         delay_microseconds(10000);
     }
-    tap_count(cpu_starts(cpu) - before, 0, "3 NMIs to a CPU that waits for SIPI do not start it: starts");
+    tap_count(cpu_starts(cpu) - before, 0,
+              "3 NMIs to a CPU that waits for SIPI do not start it: starts");
     cpu_send_startup(cpu, vector);
     (void)WAIT_UNTIL(cpu_starts(cpu) != before);
     tap_count(cpu_starts(cpu) - before, 1, "one SIPI does: starts");

@@ -129,7 +129,7 @@
     at sti_hlt
     end
 
-/* A jump ends QEMU's translation block, at whose end it looks for interrupts that an access made. */
+/* A jump ends QEMU's translation block; only there it looks for what an access let in. */
     begin priority
     sti
     nop

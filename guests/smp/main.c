@@ -2,24 +2,27 @@
 /*
  * smp: every way to start, stop and not start a CPU.
  *
- * Matters because a hypervisor that watches INIT and SIPI has to understand each form of an ICR write, on each CPU, and
- * to put a CPU into the manual's state by itself. Forms: physical, logical flat and logical cluster destination,
- * the shorthands, physical broadcast, an application CPU as sender, edge and level INIT, one SIPI and two, the whole
- * sequence twice. Ignored: SIPI to a running CPU, INIT de-assert, a destination that nobody has. INIT stops a CPU
- * whatever it does: idle, halted with IF clear, counting in 64-bit or in real mode. State at each start: state.c.
+ * Matters because a hypervisor that watches INIT and SIPI has to understand each form of an ICR
+ * write, on each CPU, and to put a CPU into the manual's state by itself. Forms: physical, logical
+ * flat and logical cluster destination, the shorthands, physical broadcast, an application CPU as
+ * sender, edge and level INIT, one SIPI and two, the whole sequence twice. Ignored: SIPI to a
+ * running CPU, INIT de-assert, a destination that nobody has. INIT stops a CPU whatever it does:
+ * idle, halted with IF clear, counting in 64-bit or in real mode. State at each start: state.c.
  *
- * INIT to oneself is left out (self, all including self, physical broadcast): it resets the boot CPU, and the manual
- * calls the first two invalid. SIPI with these forms is sent: the running sender must ignore it.
+ * INIT to oneself is left out (self, all including self, physical broadcast): it resets the boot
+ * CPU, and the manual calls the first two invalid. SIPI with these forms is sent: the running
+ * sender must ignore it.
  *
- * With fewer CPUs than a form needs its lines are SKIP. `# differs:` lines: CR0.CD and CR0.NW, which INIT leaves alone
- * by the manual while QEMU sets them.
- * Source: SDM Vol 3: APIC > Issuing Interprocessor Interrupts; Multiple-Processor Management > MP Initialization.
+ * With fewer CPUs than a form needs its lines are SKIP. `# differs:` lines: CR0.CD and CR0.NW,
+ * which INIT leaves alone by the manual while QEMU sets them. Source: SDM Vol 3: APIC > Issuing
+ * Interprocessor Interrupts; Multiple-Processor Management > MP Initialization.
  */
 #include "guest.h"
 
 #include "apic.h"
 #include "cpus.h"
 #include "delay.h"
+#include "sextant.h"
 #include "smp.h"
 #include "tap.h"
 #include "x86.h"
@@ -88,8 +91,11 @@ static void startup_all(unsigned times, uint8_t vector)
 
 static void expect_all(unsigned times, const char *form)
 {
-    tap_count(started_cpus(times, 1, MAX_CPUS, 1), times == 0 ? 0 : cpus_count - 1, "%s: CPUs started %s", form,
-              times == 0 ? "at all" : times == 1 ? "once" : "twice");
+    tap_count(started_cpus(times, 1, MAX_CPUS, 1), times == 0 ? 0 : cpus_count - 1,
+              "%s: CPUs started %s", form,
+              times == 0   ? "at all"
+              : times == 1 ? "once"
+                           : "twice");
 }
 
 static void physical_forms(void)
@@ -209,23 +215,27 @@ static void set_logical_id(void *argument)
 
 static uint32_t logical_id_of(unsigned index, bool cluster)
 {
-    return cluster ? (index / CLUSTER_SIZE << 28 | 1u << (24 + index % CLUSTER_SIZE)) : 1u << (24 + index);
+    return cluster ? (index / CLUSTER_SIZE << 28 | 1u << (24 + index % CLUSTER_SIZE))
+                   : 1u << (24 + index);
 }
 
 /*
  * One logical destination: it reaches CPU `first` and, when there is one, the CPU two further on.
- * INIT takes their logical IDs away, so a SIPI to the same destination finds nobody; a physical one does.
+ * INIT takes their logical IDs away, so a SIPI to the same destination finds nobody; a physical one
+ * does.
  */
 static void logical_destination(bool cluster, unsigned first)
 {
     const char *model = cluster ? "cluster" : "flat";
     unsigned limit = cluster ? CLUSTER_CPUS : FLAT_CPUS;
     unsigned last = first + 2 < cpus_count && first + 2 < limit ? first + 2 : first;
-    uint8_t destination = (uint8_t)((logical_id_of(first, cluster) | logical_id_of(last, cluster)) >> 24);
+    uint8_t destination =
+        (uint8_t)((logical_id_of(first, cluster) | logical_id_of(last, cluster)) >> 24);
     unsigned expected = last == first ? 1 : 2;
 
     for (unsigned i = 0; i < cpus_count; i++) {
-        struct logical_id id = { cluster ? DFR_CLUSTER : DFR_FLAT, i < limit ? logical_id_of(i, cluster) : 0 };
+        struct logical_id id = { cluster ? DFR_CLUSTER : DFR_FLAT,
+                                 i < limit ? logical_id_of(i, cluster) : 0 };
         received[i] = 0;
         if (i == 0)
             set_logical_id(&id);
@@ -238,9 +248,12 @@ static void logical_destination(bool cluster, unsigned first)
     for (unsigned i = 0; i < cpus_count; i++)
         total += received[i];
     tap_check(total == expected && received[first] == 1 && received[last] == 1,
-              "fixed interrupt, logical %s destination: received by %u CPUs (expected %u)", model, total, expected);
+              "fixed interrupt, logical %s destination: received by %u CPUs (expected %u)", model,
+              total, expected);
 
-    /* They count meanwhile: QEMU 7.2 resets the APIC of a halted CPU only when the SIPI wakes it. */
+    /*
+     * They count meanwhile: QEMU 7.2 resets the APIC of a halted CPU only when the SIPI wakes it.
+     */
     uint8_t wrong = cpus_prepare_start_page(0, false);
     uint8_t right = cpus_prepare_start_page(1, false);
     note_starts();
@@ -255,8 +268,10 @@ static void logical_destination(bool cluster, unsigned first)
     delay_microseconds(200);
     startup_all(1, right);
     tap_count(started_cpus(1, first, last, 2), expected,
-              "SIPI, physical destination, after INIT, logical %s destination: CPUs started once", model);
-    tap_check(cpus[first].start_page == (uint32_t)right << 12 && cpus[last].start_page == (uint32_t)right << 12,
+              "SIPI, physical destination, after INIT, logical %s destination: CPUs started once",
+              model);
+    tap_check(cpus[first].start_page == (uint32_t)right << 12 &&
+                  cpus[last].start_page == (uint32_t)right << 12,
               "SIPI, logical %s destination, finds nobody after INIT", model);
 }
 
@@ -340,8 +355,8 @@ static void icr_read_back(void)
         apic_send((uint8_t)id, command);
         uint32_t low = apic_read(APIC_ICR_LOW) & ~ICR_DELIVERY_PENDING;
         uint32_t high = apic_read(APIC_ICR_HIGH);
-        tap_check(low == command && high == id << 24, "ICR after %s: %#x_%08x (expected %#x_%08x)", forms[i].name,
-                  high, low, id << 24, command);
+        tap_check(low == command && high == id << 24, "ICR after %s: %#x_%08x (expected %#x_%08x)",
+                  forms[i].name, high, low, id << 24, command);
         if ((command & 0x700) == ICR_STARTUP)
             (void)WAIT_UNTIL(cpu_starts(&cpus[1]) == starts_before[1] + 1);
     }
@@ -368,12 +383,29 @@ static void work_together(void)
     tap_count(sum, 1000ul * (cpus_count - 1), "all CPUs add to one number");
 }
 
+static unsigned outside;
+
+static void look_for_hypervisor(void *argument)
+{
+    if (sextant_present() != *(const bool *)argument)
+        outside++;
+}
+
+/* A CPU that a real INIT or SIPI had reached would have left the hypervisor. */
+static void all_inside(void)
+{
+    bool here = sextant_present();
+    for (unsigned i = 1; i < cpus_count; i++)
+        cpu_run(&cpus[i], look_for_hypervisor, &here);
+    tap_count(outside, 0, "CPUs that see another hypervisor than the boot CPU");
+}
+
 void guest_main(void)
 {
-    unsigned lines = 5 + 3 + 7 + 9 + 3 + 6 + 1 + 2 * STATE_LINES + STOP_LINES;
+    unsigned lines = 5 + 3 + 7 + 9 + 3 + 6 + 1 + 1 + 2 * STATE_LINES + STOP_LINES;
     tap_plan(1 + lines);
-    tap_check((rdmsr(MSR_APIC_BASE) & APIC_BASE_BSP) != 0, "%u CPUs in the MADT, and this one is the boot CPU",
-              cpus_count);
+    tap_check((rdmsr(MSR_APIC_BASE) & APIC_BASE_BSP) != 0,
+              "%u CPUs in the MADT, and this one is the boot CPU", cpus_count);
     if (cpus_count < 2) {
         tap_skip(lines, "needs 2 CPUs", "start of application CPUs");
         return;
@@ -386,4 +418,5 @@ void guest_main(void)
     icr_read_back();
     stop_forms();
     work_together();
+    all_inside();
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The state in which a CPU begins after INIT and SIPI, and INIT to CPUs in all kinds of activity.
- * Source: SDM Vol 3: Processor Management and Initialization > Processor State After Reset (column INIT);
- * APIC > Local APIC State After It Receives an INIT Reset; APM Vol 2: Processor Initialization State.
+ * Source: SDM Vol 3: Processor Management and Initialization > Processor State After Reset (column
+ * INIT); APIC > Local APIC State After It Receives an INIT Reset; APM Vol 2: Processor
+ * Initialization State.
  */
 #include "apic.h"
 #include "cpus.h"
@@ -12,8 +13,8 @@
 #include "tap.h"
 #include "x86.h"
 
-#define VECTOR_IN_SERVICE 0x61
-#define VECTOR_REQUESTED  0x51
+#define VECTOR_IN_SERVICE  0x61
+#define VECTOR_REQUESTED   0x51
 #define VECTOR_ACKNOWLEDGE 0x52
 
 /* The expected values depend on the CPU only in three places. */
@@ -95,8 +96,8 @@ static void check_one(const char *when, const char *name, uint32_t expected, con
         if (values[i] != expected)
             tap_note("CPU %u: %#x", i, values[i]);
     }
-    tap_check(matching == cpus_count - 1, "%s: %s is %#x on %u CPUs (expected %u)", when, name, expected, matching,
-              cpus_count - 1);
+    tap_check(matching == cpus_count - 1, "%s: %s is %#x on %u CPUs (expected %u)", when, name,
+              expected, matching, cpus_count - 1);
 }
 
 void check_state(const char *when)
@@ -113,7 +114,8 @@ void check_state(const char *when)
         for (unsigned i = 1; i < cpus_count; i++) {
             values[i] = cpus[i].state[registers[line].index];
             if (kind == CR0_BITS) {
-                tap_differs("CPU %u: CR0.CD and NW are %#x", i, values[i] & (uint32_t)(CR0_CD | CR0_NW));
+                tap_differs("CPU %u: CR0.CD and NW are %#x", i,
+                            values[i] & (uint32_t)(CR0_CD | CR0_NW));
                 values[i] &= ~(uint32_t)(CR0_CD | CR0_NW);
             }
         }
@@ -173,7 +175,10 @@ static void halt_without_interrupts(void *argument)
         __asm__ volatile("cli\n\thlt");
 }
 
-/* Changes every register that INIT has to reset, leaves interrupts pending and in service, then counts for ever. */
+/*
+ * Changes every register that INIT has to reset, leaves interrupts pending and in service, then
+ * counts for ever.
+ */
 static void disturb_everything(void *argument)
 {
     write_dr0(0x1111);
@@ -202,11 +207,17 @@ static void disturb_everything(void *argument)
     interrupts_off();
     apic_send(0, ICR_SELF | ICR_FIXED | ICR_ASSERT | VECTOR_REQUESTED);
     apic_write(APIC_TPR, 0x70);
-    __asm__ volatile("movl %0, %%ds\n\tmovl %0, %%es\n\tmovl %0, %%fs" : : "r"(SELECTOR_DATA) : "memory");
-    __asm__ volatile("mov $0xa5a5a5a5, %%ebx\n\tmov %%ebx, %%ecx\n\tmov %%ebx, %%edx\n\tmov %%ebx, %%esi\n\t"
-                     "mov %%ebx, %%ebp\n\t"
-                     "1:\tlock incq (%%rdi)\n\tstc\n\tpause\n\tjmp 1b"
-                     : : "D"(&((struct cpu *)argument)->counter) : "rbx", "rcx", "rdx", "rsi", "memory");
+    __asm__ volatile("movl %0, %%ds\n\tmovl %0, %%es\n\tmovl %0, %%fs"
+                     :
+                     : "r"(SELECTOR_DATA)
+                     : "memory");
+    __asm__ volatile(
+        "mov $0xa5a5a5a5, %%ebx\n\tmov %%ebx, %%ecx\n\tmov %%ebx, %%edx\n\tmov %%ebx, %%esi\n\t"
+        "mov %%ebx, %%ebp\n\t"
+        "1:\tlock incq (%%rdi)\n\tstc\n\tpause\n\tjmp 1b"
+        :
+        : "D"(&((struct cpu *)argument)->counter)
+        : "rbx", "rcx", "rdx", "rsi", "memory");
 }
 
 static uint64_t counter_of(const struct cpu *cpu)
@@ -220,7 +231,10 @@ static uint64_t real_mode_count(const struct cpu *cpu)
     return cpus_start_page_count(1);
 }
 
-/* A counting CPU has stopped when its counter stays what it is for a while; a running one never lets that happen. */
+/*
+ * A counting CPU has stopped when its counter stays what it is for a while; a running one never
+ * lets that happen.
+ */
 static bool count_rests(uint64_t (*read)(const struct cpu *), const struct cpu *cpu)
 {
     struct deadline deadline = deadline_start();
@@ -245,7 +259,9 @@ void make_count(struct cpu *cpu)
     (void)WAIT_UNTIL(counter_of(cpu) > before);
 }
 
-/* CPU 1 does something that never ends; INIT stops it and SIPI starts it at the other start page. */
+/*
+ * CPU 1 does something that never ends; INIT stops it and SIPI starts it at the other start page.
+ */
 static void stop_busy(void (*work)(void *), const char *what)
 {
     struct cpu *cpu = &cpus[1];
@@ -263,7 +279,10 @@ static void stop_busy(void (*work)(void *), const char *what)
               "SIPI starts it at the new vector");
 }
 
-/* A SIPI to a CPU that counts with interrupts on is ignored: it acknowledges an interrupt and counts on. */
+/*
+ * A SIPI to a CPU that counts with interrupts on is ignored: it acknowledges an interrupt and
+ * counts on.
+ */
 static void startup_to_busy(void)
 {
     struct cpu *cpu = &cpus[1];
@@ -278,7 +297,8 @@ static void startup_to_busy(void)
     uint64_t before = counter_of(cpu);
     bool counts_on = WAIT_UNTIL(counter_of(cpu) > before);
     tap_check(acknowledged == 10 && counts_on && cpu_restart(cpu, 0),
-              "10 SIPIs to a counting CPU are ignored, it acknowledges 10 interrupts: %lu", acknowledged);
+              "10 SIPIs to a counting CPU are ignored, it acknowledges 10 interrupts: %lu",
+              acknowledged);
 }
 
 static void real_mode(void)
@@ -319,6 +339,7 @@ void stop_forms(void)
     uint8_t vector = cpus_prepare_start_page(0, false);
     for (unsigned i = 1; i < cpus_count; i++)
         cpu_send_startup(&cpus[i], vector);
-    tap_count(started_cpus(1, 1, MAX_CPUS, 1), cpus_count - 1, "INIT of CPUs with every register changed, SIPI: CPUs started once");
+    tap_count(started_cpus(1, 1, MAX_CPUS, 1), cpus_count - 1,
+              "INIT of CPUs with every register changed, SIPI: CPUs started once");
     check_state("after INIT");
 }

@@ -11,8 +11,8 @@
  * breakpoint (a second #DB at the first instruction of the handler), two breakpoints hit by one
  * MOVS (only the first is shown). QEMU 7.2 has no trap after STI and answers ICEBP with #UD.
  * `# differs:` lines: whether there was a trap after STI.
- * Source: SDM Vol 3: Debug, Branch Profile, TSC > Debug Exceptions; APM Vol 2: Debug and Performance
- * Resources > Breakpoints.
+ * Source: SDM Vol 3: Debug, Branch Profile, TSC > Debug Exceptions; APM Vol 2: Debug and
+ * Performance Resources > Breakpoints.
  */
 #include "guest.h"
 
@@ -24,9 +24,9 @@
 #include "tap.h"
 #include "x86.h"
 
-#define TRAPS_MAX  32
-#define OPTIONAL   (1ul << OPTIONAL_BIT)
-#define VECTOR_SELF 0x41
+#define TRAPS_MAX     32
+#define OPTIONAL      (1ul << OPTIONAL_BIT)
+#define VECTOR_SELF   0x41
 #define UNMAPPED_SLOT 0
 
 #define DR7_WRITE_0   (DR7_INIT | 0x000d0001ul)
@@ -40,8 +40,8 @@ struct trap {
     uint64_t rip, rflags, dr6;
 };
 
-#define DECLARE(name)                                                                             \
-    sequence name;                                                                                \
+#define DECLARE(name)                                                                              \
+    sequence name;                                                                                 \
     extern const uint64_t name##_expected[], name##_expected_end[];
 #define X(name, text) DECLARE(name)
 STEPPED_SEQUENCES(X)
@@ -93,8 +93,8 @@ static bool is_right(unsigned i, uint64_t rip, uint64_t dr6, bool trap_flag)
     if (i < TRAPS_MAX && trap->rip == rip && trap->dr6 == dr6 &&
         ((trap->rflags & RFLAGS_TF) != 0) == trap_flag)
         return true;
-    tap_note("trap %u: RIP %#lx (expected %#lx) DR6 %#lx (expected %#lx) TF %u (expected %u)", i + 1,
-             trap->rip, rip, trap->dr6, dr6, (trap->rflags & RFLAGS_TF) != 0, trap_flag);
+    tap_note("trap %u: RIP %#lx (expected %#lx) DR6 %#lx (expected %#lx) TF %u (expected %u)",
+             i + 1, trap->rip, rip, trap->dr6, dr6, (trap->rflags & RFLAGS_TF) != 0, trap_flag);
     return false;
 }
 
@@ -138,8 +138,8 @@ static void check(const char *text, const uint64_t *expected, const uint64_t *en
 
 static void check_steps(void)
 {
-#define X(name, text)                                                                             \
-    execute(name, DR7_INIT);                                                                      \
+#define X(name, text)                                                                              \
+    execute(name, DR7_INIT);                                                                       \
     check("TF, " text, name##_expected, name##_expected_end, DR6_INIT | DR6_BS, true);
     STEPPED_SEQUENCES(X)
 #undef X
@@ -158,11 +158,11 @@ static void check_steps(void)
 static void check_breakpoints(void)
 {
     write_dr1((uint64_t)memory);
-#define X(name, dr7, dr6, text)                                                                   \
-    resume_past_breakpoint = (dr7) == DR7_EXECUTE_0;                                              \
-    write_dr0(resume_past_breakpoint ? (uint64_t)watch_fetch_at                                   \
-                                     : (uint64_t)apic_register(APIC_TPR));                        \
-    execute(name, dr7);                                                                           \
+#define X(name, dr7, dr6, text)                                                                    \
+    resume_past_breakpoint = (dr7) == DR7_EXECUTE_0;                                               \
+    write_dr0(resume_past_breakpoint ? (uint64_t)watch_fetch_at                                    \
+                                     : (uint64_t)apic_register(APIC_TPR));                         \
+    execute(name, dr7);                                                                            \
     check(text, name##_expected, name##_expected_end, dr6, false);
     WATCHED_SEQUENCES(X)
 #undef X

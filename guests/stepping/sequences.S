@@ -21,7 +21,7 @@
     .popsection
 .endm
 
-/* A repeated string instruction of `count` iterations: all traps but the last are at the instruction itself. */
+/* A repeated instruction of `count` iterations: all traps but the last are at itself. */
 .macro step_repeated count, instruction:vararg
 .Lat\@:
     \instruction

@@ -12,10 +12,10 @@
  * Sextant, has to raise #GP(0).
  *
  * The leaves of CPUID are printed, for the comparison with the oracle. `# differs:` lines: the
- * leaves of the hypervisor range; what bare QEMU answers; the vector that privilege level 3 gets for
- * instructions that check it before they can be intercepted (#GP with SVM, #UD without).
- * Source: APM Vol 3: System Instruction Reference; APM Vol 2: Secure Virtual Machine > Enabling SVM;
- * SDM Vol 3: VMX Instruction Reference.
+ * leaves of the hypervisor range; what bare QEMU answers; the vector that privilege level 3 gets
+ * for instructions that check it before they can be intercepted (#GP with SVM, #UD without).
+ * Source: APM Vol 3: System Instruction Reference; APM Vol 2: Secure Virtual Machine > Enabling
+ * SVM; SDM Vol 3: VMX Instruction Reference.
  */
 #include "guest.h"
 
@@ -25,43 +25,43 @@
 #include "user.h"
 #include "x86.h"
 
-#define CPUID_1_ECX_VMX        (1u << 5)
-#define CPUID_1_ECX_SMX        (1u << 6)
-#define CPUID_EXT_ECX_SVM      (1u << 2)
-#define CPUID_EXT_ECX_SKINIT   (1u << 12)
-#define LEAF_EXTENDED          0x80000000u
-#define LEAF_SVM               0x8000000au
+#define CPUID_1_ECX_VMX      (1u << 5)
+#define CPUID_1_ECX_SMX      (1u << 6)
+#define CPUID_EXT_ECX_SVM    (1u << 2)
+#define CPUID_EXT_ECX_SKINIT (1u << 12)
+#define LEAF_EXTENDED        0x80000000u
+#define LEAF_SVM             0x8000000au
 
 static uint8_t region[4096] __attribute__((aligned(4096)));
 
 /* Executes one undefined opcode at privilege level 0; yields what came. */
-#define X(id, name, text)                                                                         \
-    static const struct fault *try_##id(void)                                                     \
-    {                                                                                             \
-        return TRY(text, "a"(region), "b"(region), "c"(0), "d"(0));                               \
+#define X(id, name, text)                                                                          \
+    static const struct fault *try_##id(void)                                                      \
+    {                                                                                              \
+        return TRY(text, "a"(region), "b"(region), "c"(0), "d"(0));                                \
     }
-#define INSTRUCTIONS(X)                                                                           \
-    X(vmrun, "VMRUN", "vmrun")                                                                    \
-    X(vmload, "VMLOAD", "vmload")                                                                 \
-    X(vmsave, "VMSAVE", "vmsave")                                                                 \
-    X(vmmcall, "VMMCALL", "vmmcall")                                                              \
-    X(stgi, "STGI", "stgi")                                                                       \
-    X(clgi, "CLGI", "clgi")                                                                       \
-    X(skinit, "SKINIT", "skinit")                                                                 \
-    X(invlpga, "INVLPGA", "invlpga")                                                              \
-    X(vmcall, "VMCALL", "vmcall")                                                                 \
-    X(vmlaunch, "VMLAUNCH", "vmlaunch")                                                           \
-    X(vmresume, "VMRESUME", "vmresume")                                                           \
-    X(vmxoff, "VMXOFF", "vmxoff")                                                                 \
-    X(vmxon, "VMXON", "vmxon (%%rbx)")                                                            \
-    X(vmclear, "VMCLEAR", "vmclear (%%rbx)")                                                      \
-    X(vmptrld, "VMPTRLD", "vmptrld (%%rbx)")                                                      \
-    X(vmptrst, "VMPTRST", "vmptrst (%%rbx)")                                                      \
-    X(vmread, "VMREAD", "vmread %%rcx, %%rdx")                                                    \
-    X(vmwrite, "VMWRITE", "vmwrite %%rcx, %%rdx")                                                 \
-    X(invept, "INVEPT", "invept (%%rbx), %%rcx")                                                  \
-    X(invvpid, "INVVPID", "invvpid (%%rbx), %%rcx")                                               \
-    X(vmfunc, "VMFUNC", "vmfunc")                                                                 \
+#define INSTRUCTIONS(X)                                                                            \
+    X(vmrun, "VMRUN", "vmrun")                                                                     \
+    X(vmload, "VMLOAD", "vmload")                                                                  \
+    X(vmsave, "VMSAVE", "vmsave")                                                                  \
+    X(vmmcall, "VMMCALL", "vmmcall")                                                               \
+    X(stgi, "STGI", "stgi")                                                                        \
+    X(clgi, "CLGI", "clgi")                                                                        \
+    X(skinit, "SKINIT", "skinit")                                                                  \
+    X(invlpga, "INVLPGA", "invlpga")                                                               \
+    X(vmcall, "VMCALL", "vmcall")                                                                  \
+    X(vmlaunch, "VMLAUNCH", "vmlaunch")                                                            \
+    X(vmresume, "VMRESUME", "vmresume")                                                            \
+    X(vmxoff, "VMXOFF", "vmxoff")                                                                  \
+    X(vmxon, "VMXON", "vmxon (%%rbx)")                                                             \
+    X(vmclear, "VMCLEAR", "vmclear (%%rbx)")                                                       \
+    X(vmptrld, "VMPTRLD", "vmptrld (%%rbx)")                                                       \
+    X(vmptrst, "VMPTRST", "vmptrst (%%rbx)")                                                       \
+    X(vmread, "VMREAD", "vmread %%rcx, %%rdx")                                                     \
+    X(vmwrite, "VMWRITE", "vmwrite %%rcx, %%rdx")                                                  \
+    X(invept, "INVEPT", "invept (%%rbx), %%rcx")                                                   \
+    X(invvpid, "INVVPID", "invvpid (%%rbx), %%rcx")                                                \
+    X(vmfunc, "VMFUNC", "vmfunc")                                                                  \
     X(getsec, "GETSEC", "getsec")
 INSTRUCTIONS(X)
 #undef X
@@ -80,11 +80,11 @@ static const struct {
     const char *name;
     uint8_t code[4];
 } user_instructions[] = {
-    { "VMMCALL", { 0x0f, 0x01, 0xd9, 0xcc } },  { "VMCALL", { 0x0f, 0x01, 0xc1, 0xcc } },
-    { "VMRUN", { 0x0f, 0x01, 0xd8, 0xcc } },    { "VMLOAD", { 0x0f, 0x01, 0xda, 0xcc } },
-    { "VMSAVE", { 0x0f, 0x01, 0xdb, 0xcc } },   { "STGI", { 0x0f, 0x01, 0xdc, 0xcc } },
-    { "CLGI", { 0x0f, 0x01, 0xdd, 0xcc } },     { "SKINIT", { 0x0f, 0x01, 0xde, 0xcc } },
-    { "INVLPGA", { 0x0f, 0x01, 0xdf, 0xcc } },  { "VMLAUNCH", { 0x0f, 0x01, 0xc2, 0xcc } },
+    { "VMMCALL", { 0x0f, 0x01, 0xd9, 0xcc } }, { "VMCALL", { 0x0f, 0x01, 0xc1, 0xcc } },
+    { "VMRUN", { 0x0f, 0x01, 0xd8, 0xcc } },   { "VMLOAD", { 0x0f, 0x01, 0xda, 0xcc } },
+    { "VMSAVE", { 0x0f, 0x01, 0xdb, 0xcc } },  { "STGI", { 0x0f, 0x01, 0xdc, 0xcc } },
+    { "CLGI", { 0x0f, 0x01, 0xdd, 0xcc } },    { "SKINIT", { 0x0f, 0x01, 0xde, 0xcc } },
+    { "INVLPGA", { 0x0f, 0x01, 0xdf, 0xcc } }, { "VMLAUNCH", { 0x0f, 0x01, 0xc2, 0xcc } },
     { "VMXOFF", { 0x0f, 0x01, 0xc4, 0xcc } },
 };
 #define ALWAYS_UNDEFINED_FOR_USER 2
@@ -102,8 +102,8 @@ static void check_instructions(void)
         struct fault fault = *user_run(user_instructions[i].code, 4, (uint64_t)region);
         if (i < ALWAYS_UNDEFINED_FOR_USER) {
             tap_check(fault.vector == VECTOR_UD && fault.rip == 0,
-                      "%s at privilege level 3: exception %u (expected 6, #UD)", user_instructions[i].name,
-                      fault.vector);
+                      "%s at privilege level 3: exception %u (expected 6, #UD)",
+                      user_instructions[i].name, fault.vector);
             continue;
         }
         tap_check((fault.vector == VECTOR_UD || fault.vector == VECTOR_GP) && fault.rip == 0,
@@ -116,7 +116,10 @@ static struct fault try_rdmsr(uint32_t msr, uint64_t *value)
 {
     uint32_t low = 0, high = 0;
     fault_clear();
-    __asm__ volatile("1:\trdmsr\n2:\n\t" FIXUP("1b", "2b") : "+a"(low), "+d"(high) : "c"(msr) : "memory");
+    __asm__ volatile("1:\trdmsr\n2:\n\t" FIXUP("1b", "2b")
+                     : "+a"(low), "+d"(high)
+                     : "c"(msr)
+                     : "memory");
     *value = (uint64_t)high << 32 | low;
     return *fault_taken();
 }
@@ -153,7 +156,8 @@ static void check_registers(void)
     tap_equal(rdmsr(MSR_EFER), efer, "EFER afterwards");
     (void)try_wrmsr(MSR_EFER, efer | EFER_NXE | EFER_SCE);
     tap_equal(rdmsr(MSR_EFER), efer | EFER_NXE | EFER_SCE, "EFER with NXE and SCE set");
-    check_refused(try_wrmsr(MSR_EFER, efer | EFER_NXE | EFER_SVME), "WRMSR of EFER with SVME, without SCE");
+    check_refused(try_wrmsr(MSR_EFER, efer | EFER_NXE | EFER_SVME),
+                  "WRMSR of EFER with SVME, without SCE");
     wrmsr(MSR_EFER, efer);
     tap_equal(rdmsr(MSR_EFER), efer, "EFER as it was");
 
@@ -186,7 +190,8 @@ static void check_cpuid(void)
 {
     uint32_t last = cpuid(0, 0).eax;
     uint32_t last_extended = cpuid(LEAF_EXTENDED, 0).eax;
-    tap_equal(cpuid(1, 0).ecx & (CPUID_1_ECX_VMX | CPUID_1_ECX_SMX), 0, "VMX and SMX in CPUID leaf 1");
+    tap_equal(cpuid(1, 0).ecx & (CPUID_1_ECX_VMX | CPUID_1_ECX_SMX), 0,
+              "VMX and SMX in CPUID leaf 1");
     tap_equal(cpuid(LEAF_EXTENDED + 1, 0).ecx & (CPUID_EXT_ECX_SVM | CPUID_EXT_ECX_SKINIT), 0,
               "SVM and SKINIT in CPUID leaf 0x80000001");
     struct cpuid_result svm = cpuid(LEAF_SVM, 0);
@@ -195,8 +200,8 @@ static void check_cpuid(void)
     print_leaves(0, last);
     print_leaves(LEAF_EXTENDED, last_extended);
     struct cpuid_result hypervisor = cpuid(0x40000000, 0);
-    tap_differs("CPUID 0x40000000: %08x %08x %08x %08x", hypervisor.eax, hypervisor.ebx, hypervisor.ecx,
-                hypervisor.edx);
+    tap_differs("CPUID 0x40000000: %08x %08x %08x %08x", hypervisor.eax, hypervisor.ebx,
+                hypervisor.ecx, hypervisor.edx);
 }
 
 void guest_main(void)

@@ -8,6 +8,8 @@
 
 #define INSTRUCTION_MAX     15
 #define TWO_BYTE_OPCODE     0x0f
+#define GROUP_7             0x01
+#define GROUP_7_SVM         0xd8    /* to DFh */
 #define OPCODE_POPF         0x9d
 #define OPCODE_INT3         0xcc
 #define OPCODE_INT          0xcd
@@ -50,6 +52,15 @@ static unsigned length_of(struct cpu *cpu, enum instruction which)
     if (i + 2 > available || bytes[i] != TWO_BYTE_OPCODE || bytes[i + 1] != which)
         return 0;
     return i + 2;
+}
+
+bool guest_is_at_svm_instruction(struct cpu *cpu)
+{
+    uint8_t bytes[INSTRUCTION_MAX];
+    unsigned i, available = fetch(cpu, bytes, &i);
+
+    return i + 3 <= available && bytes[i] == TWO_BYTE_OPCODE && bytes[i + 1] == GROUP_7
+           && (bytes[i + 2] & 0xf8) == GROUP_7_SVM;
 }
 
 bool guest_loads_rflags(struct cpu *cpu)

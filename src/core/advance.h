@@ -20,6 +20,9 @@ enum instruction {
 /* True when the guest's next instruction is that one. */
 bool guest_is_at(struct cpu *cpu, enum instruction which);
 
+/* True when it is VMRUN, VMMCALL, VMLOAD, VMSAVE, STGI, CLGI, SKINIT or INVLPGA. */
+bool guest_is_at_svm_instruction(struct cpu *cpu);
+
 /* True when the guest's next instruction is POPF or IRET, which take RFLAGS from memory. */
 bool guest_loads_rflags(struct cpu *cpu);
 

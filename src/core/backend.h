@@ -42,6 +42,9 @@ struct backend {
     /* Every CPU, before any guest: turns virtualization on and initialises cpu's control
      * structures, nested paging view included, for a guest that has not started. */
     void (*enable)(struct cpu *cpu);
+    /* Turns virtualization off again on the CPU that calls it; an INIT that was held comes now. Host
+     * context, for self-tests. */
+    void (*disable)(struct cpu *cpu);
     /* Runs the virtual CPU with the general registers at cpu->registers, and leaves them there when
      * an exit handler has set cpu->leave_guest. Host context. */
     void (*run)(struct cpu *cpu);

@@ -108,6 +108,10 @@ static void standing_notes(const struct boot_information *information)
     if (selection.backend != BACKEND_NONE)
         findings_note("DMA: UNPROTECTED. No IOMMU is programmed: a device that the guest controls "
                       "can reach the hypervisor's memory.");
+    if (selection.backend != BACKEND_NONE)
+        findings_note("NMI: one that the guest's own hardware raises (LVT, I/O APIC) at the moment of one "
+                      "of Sextant's own is latched with it by the processor and lost. NMIs that CPUs "
+                      "send each other are counted exactly.");
     if (selection.backend == BACKEND_SVM)
         findings_note("INIT by a device message (I/O APIC, MSI): UNPROTECTED where the processor has no "
                       "VM_CR.R_INIT: it resets a CPU under the hypervisor. INIT by a local APIC is "

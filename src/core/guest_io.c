@@ -53,7 +53,7 @@ static bool is_register(const struct acpi_register *which, uint16_t port)
     return which->address && which->space == ACPI_SPACE_IO && which->address == port;
 }
 
-static bool resets(uint16_t port, uint32_t value)
+static bool byte_resets(uint16_t port, uint8_t value)
 {
     switch (port) {
     case PORT_KEYBOARD_COMMAND:
@@ -65,6 +65,16 @@ static bool resets(uint16_t port, uint32_t value)
     default:
         return false;
     }
+}
+
+/* A wide access writes to the ports that follow as well. */
+static bool resets(uint16_t port, unsigned size, uint32_t value)
+{
+    for (unsigned i = 0; i < size; i++) {
+        if (byte_resets((uint16_t)(port + i), (uint8_t)(value >> 8 * i)))
+            return true;
+    }
+    return false;
 }
 
 /* SLP_EN with the type of soft-off ends the machine. Suspend to RAM would wake without the
@@ -106,7 +116,7 @@ uint32_t guest_io(struct cpu *cpu, uint16_t port, unsigned size, bool in, uint32
     (void)cpu;
     if (in)
         return port_in(port, size);
-    if (resets(port, value)) {
+    if (resets(port, size, value)) {
         ending = true;
         ending_prepare("the guest reset the machine");
     } else if (sleep_refused(port, size, value, &ending)) {

@@ -6,6 +6,8 @@
 #include "core/cpu.h"
 #include "strategies/operations.h"
 
+enum { KICK_NONE, KICK_CLAIMED, KICK_SENT };
+
 #define ICR_NMI_ASSERT (APIC_ICR_ASSERT | 4u << APIC_ICR_DELIVERY_MODE_SHIFT)
 
 void idle_wait(const _Atomic uint32_t *wakeup);
@@ -19,10 +21,16 @@ void kick_enable(void)
 
 static void send(struct cpu *self, struct cpu *target)
 {
-    if (atomic_exchange(&target->kicked, 1))
+    uint32_t state = KICK_NONE;
+
+    if (!atomic_compare_exchange_strong(&target->kicked, &state, KICK_CLAIMED))
         return;
-    if (!local_apic_send(target->apic_id, ICR_NMI_ASSERT))
-        atomic_store(&target->kicked, 0);
+    /* The NMI may have arrived before the second exchange, which then must not happen. */
+    state = KICK_CLAIMED;
+    if (local_apic_send(target->apic_id, ICR_NMI_ASSERT))
+        atomic_compare_exchange_strong(&target->kicked, &state, KICK_SENT);
+    else
+        atomic_store(&target->kicked, KICK_NONE);
     if (binding.apic)
         binding.apic->icr_disturbed(self);
 }
@@ -37,7 +45,10 @@ void kick(struct cpu *target)
 
 void kick_self(struct cpu *self)
 {
-    send(self, self);
+    /* Another CPU may have claimed the kick and not sent it yet: it is about to, in host context. */
+    do
+        send(self, self);
+    while (atomic_load(&self->kicked) == KICK_CLAIMED);
 }
 
 /* A kick sets `kicked` before it sends its NMI, so the number of NMIs that find it clear is the
@@ -49,7 +60,7 @@ void kick_nmi_arrived(void)
     if (!enabled)
         return;
     cpu = this_cpu();
-    if (atomic_exchange(&cpu->kicked, 0))
+    if (atomic_exchange(&cpu->kicked, KICK_NONE) != KICK_NONE)
         cpu->counters[COUNTER_NMI_HOST]++;
     else
         cpu->nmi.pending = true;

@@ -175,7 +175,6 @@ static void start_other_cpus(void)
     else if (missing)
         findings_note("Some CPUs of the ACPI table did not start; the guest cannot start them "
                       "either.");
-    paging_drop_low();
 }
 
 static void run_on_own_stack(void)
@@ -186,6 +185,7 @@ static void run_on_own_stack(void)
     kick_enable();
     start_other_cpus();
     findings_test(&parameters);
+    paging_drop_low();
     report_and_decide();
     load_guest(&start);
 

@@ -36,6 +36,7 @@ __attribute__((section(".sealed"))) uint32_t cpu_count;
 
 static struct raw ap_raw;
 static _Atomic uint32_t released;
+static uint64_t start_page;             /* 0: there is none */
 
 uint32_t smp_count(const struct acpi_madt *madt)
 {
@@ -111,16 +112,47 @@ static bool came(struct cpu *cpu, unsigned microseconds)
     return false;
 }
 
-static bool start(struct cpu *cpu, uint64_t page)
+static bool send_startup(struct cpu *cpu)
 {
-    prepare_trampoline(physical_pointer(page, 4096), cpu);
     local_apic_send(cpu->apic_id, ICR_INIT_ASSERT);
     delay(DELAY_AFTER_INIT);
-    local_apic_send(cpu->apic_id, ICR_SIPI | (uint32_t)(page >> 12));
+    local_apic_send(cpu->apic_id, ICR_SIPI | (uint32_t)(start_page >> 12));
     if (came(cpu, DELAY_AFTER_SIPI))
         return true;
-    local_apic_send(cpu->apic_id, ICR_SIPI | (uint32_t)(page >> 12));
+    local_apic_send(cpu->apic_id, ICR_SIPI | (uint32_t)(start_page >> 12));
     return came(cpu, START_LIMIT);
+}
+
+static bool start(struct cpu *cpu)
+{
+    void *page = physical_pointer(start_page, 4096);
+    bool came_up;
+
+    atomic_store(&cpu->host_ready, AP_ABSENT);
+    prepare_trampoline(page, cpu);
+    came_up = send_startup(cpu);
+    memset(page, 0, 4096);
+    return came_up;
+}
+
+bool smp_restart(struct cpu *cpu)
+{
+    return start(cpu);
+}
+
+void smp_do(struct cpu *cpu, void (*job)(struct cpu *cpu))
+{
+    atomic_store(&cpu->job, job);
+    kick(cpu);
+}
+
+void smp_forget(struct cpu *cpu)
+{
+    for (uint32_t i = cpu->index; i + 1 < cpu_count; i++) {
+        cpus[i] = cpus[i + 1];
+        cpus[i]->index = i;
+    }
+    cpu_count--;
 }
 
 uint32_t smp_start(const struct boot_information *information, bool *possible,
@@ -128,27 +160,34 @@ uint32_t smp_start(const struct boot_information *information, bool *possible,
                    void *context)
 {
     uint32_t total = cpu_count, present = 1;
-    uint64_t page = 0;
 
-    *possible = find_low_page(information, &page);
+    *possible = find_low_page(information, &start_page);
     for (uint32_t i = 1; i < total && *possible; i++) {
-        if (!start(cpus[i], page))
+        if (!start(cpus[i]))
             continue;
         probed(context, cpus[i]->apic_id, &ap_raw);
         cpus[present] = cpus[i];
         cpus[present]->index = present;
         present++;
     }
-    if (*possible)
-        memset(physical_pointer(page, 4096), 0, 4096);
     cpu_count = present;
     return total - present;
 }
 
-static bool is_released(struct cpu *cpu)
+static bool is_wanted(struct cpu *cpu)
 {
-    (void)cpu;
-    return atomic_load(&released);
+    return atomic_load(&released) || atomic_load(&cpu->job);
+}
+
+static void wait_for_release(struct cpu *cpu)
+{
+    while (!atomic_load(&released)) {
+        void (*job)(struct cpu *cpu) = atomic_exchange(&cpu->job, NULL);
+
+        if (job)
+            job(cpu);
+        kick_wait(cpu, is_wanted);
+    }
 }
 
 void ap_main(void)
@@ -158,7 +197,7 @@ void ap_main(void)
     exceptions_load();
     raw_collect(&ap_raw);
     atomic_store(&cpu->host_ready, AP_PROBED);
-    kick_wait(cpu, is_released);
+    wait_for_release(cpu);
 
     cr3_write(cr3_read());
     backend->enable(cpu);

@@ -11,6 +11,8 @@
 #include "core/acpi.h"
 #include "probe/raw.h"
 
+struct cpu;
+
 /* How many CPUs the MADT lists as enabled; 1 when there is no MADT. */
 uint32_t smp_count(const struct acpi_madt *madt);
 
@@ -24,6 +26,14 @@ void smp_allocate(const struct acpi_madt *madt, uint32_t total, uint32_t boot_ap
 uint32_t smp_start(const struct boot_information *information, bool *possible,
                    void (*probed)(void *context, uint32_t apic_id, const struct raw *raw),
                    void *context);
+
+/* Has a CPU that waits to be released do something in its host context. Boot CPU. */
+void smp_do(struct cpu *cpu, void (*job)(struct cpu *cpu));
+
+/* Starts an application processor again, by INIT and SIPI; false when it does not come. And takes one
+ * that is lost out of the table. Boot CPU, before smp_release(). */
+bool smp_restart(struct cpu *cpu);
+void smp_forget(struct cpu *cpu);
 
 /* Lets all application processors turn virtualization on and wait for their SIPI; returns when all
  * do. After the strategies are bound. */

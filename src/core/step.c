@@ -22,6 +22,7 @@ void step_begin(struct cpu *cpu, uint32_t owner, bool loads_rflags)
     } else {
         cpu->step.loads_rflags = loads_rflags;
         cpu->step.delivery = cpu->interrupted.valid;
+        cpu->step.owners = owner;
         if (cpu->step.delivery)
             backend->exit_after_delivery(cpu);
         else

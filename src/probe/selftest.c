@@ -9,6 +9,7 @@
 #include "core/hidden.h"
 #include "core/step.h"
 #include "core/vcpu.h"
+#include "probe/selftest_startup.h"
 #include "strategies/bind.h"
 #include "strategies/operations.h"
 #include "x86/registers.h"
@@ -52,7 +53,7 @@ void selftest_step_ended(struct cpu *cpu, bool finished)
         cpu->leave_guest = true;
 }
 
-static void reset(struct cpu *cpu, const char *label)
+void selftest_reset(struct cpu *cpu, const char *label)
 {
     struct segment_state zero = { .attributes = REAL_DATA, .limit = 0xffff };
     struct segment_state code = { .attributes = REAL_CODE, .limit = 0xffff };
@@ -71,7 +72,7 @@ static void reset(struct cpu *cpu, const char *label)
     ended_by = NULL;
 }
 
-static void run(struct cpu *cpu)
+void selftest_enter(struct cpu *cpu)
 {
     running = true;
     backend->run(cpu);
@@ -82,25 +83,25 @@ static void run(struct cpu *cpu)
  * step can end. */
 static const char *test_step(struct cpu *cpu)
 {
-    reset(cpu, selftest_nop);
+    selftest_reset(cpu, selftest_nop);
     step_begin(cpu, STEP_OWNER_SELFTEST, false);
-    run(cpu);
+    selftest_enter(cpu);
     if (!stepped)
         return ended_by ? ended_by : "the step over a NOP did not come";
     if (backend->register_read(cpu, GUEST_RIP) != address_of(selftest_nop_end))
         return "the step over a NOP ended elsewhere";
 
-    reset(cpu, selftest_rep);
+    selftest_reset(cpu, selftest_rep);
     cpu->registers->rcx = 3;
     cpu->registers->rdi = SCRATCH;
     step_begin(cpu, STEP_OWNER_SELFTEST, false);
-    run(cpu);
+    selftest_enter(cpu);
     if (!stepped || cpu->registers->rcx != 2)
         return "a step did not end after one iteration of REP STOS";
 
-    reset(cpu, selftest_fault);
+    selftest_reset(cpu, selftest_fault);
     step_begin(cpu, STEP_OWNER_SELFTEST, false);
-    run(cpu);
+    selftest_enter(cpu);
     if (stepped || cpu->registers->rdi != 1 || ended_by)
         return "a fault inside a step did not reach its handler";
     /* IP, CS, FLAGS: what the handler's IRET took. */
@@ -116,10 +117,10 @@ static const char *test_apic_page(struct cpu *cpu)
     uint32_t seen;
 
     binding.apic->attach(cpu);
-    reset(cpu, selftest_apic);
+    selftest_reset(cpu, selftest_apic);
     cpu->registers->rax = before ^ TEST_PRIORITY;
     cpu->registers->rdx = before;
-    run(cpu);
+    selftest_enter(cpu);
     seen = (uint32_t)cpu->registers->rbx;
     if (ended_by)
         return ended_by;
@@ -136,10 +137,10 @@ static const char *test_nmi(struct cpu *cpu)
     for (unsigned count = 1; count <= 2; count++) {
         uint64_t handled = count == 1 ? 0 : cpu->registers->rbp;
 
-        reset(cpu, selftest_nmi);
+        selftest_reset(cpu, selftest_nmi);
         cpu->registers->rbp = handled;
         cpu->nmi.pending = true;
-        run(cpu);
+        selftest_enter(cpu);
         if (ended_by)
             return ended_by;
         if (cpu->registers->rbp != count)
@@ -152,6 +153,7 @@ static const struct {
     enum strategy_id id;
     const char *(*test)(struct cpu *cpu);   /* what went wrong; NULL: nothing */
 } tests[] = {
+    { STRATEGY_STARTUP_SIPI, selftest_startup },
     { STRATEGY_STEP_MTF, test_step },
     { STRATEGY_STEP_DBSTEP, test_step },    /* after the others: the tests below step with it */
     { STRATEGY_APIC_PAGE, test_apic_page },
@@ -169,6 +171,11 @@ static void bind_for_tests(struct strategy_set set, const struct capabilities *c
     }
 }
 
+void selftest_map(struct cpu *cpu)
+{
+    backend->page_map(cpu, 0, physical_of(page), PAGE_READ_WRITE);
+}
+
 static bool prepare(struct cpu *cpu, const struct capabilities *capabilities)
 {
 
@@ -184,7 +191,7 @@ static bool prepare(struct cpu *cpu, const struct capabilities *capabilities)
     backend->enable(cpu);
     apic_policy_prepare();
     vcpu_prepare(cpu);
-    backend->page_map(cpu, 0, physical_of(page), PAGE_READ_WRITE);
+    selftest_map(cpu);
     return true;
 }
 
@@ -207,7 +214,8 @@ size_t selftest_run(struct capabilities *capabilities, enum backend_id id,
         struct selftest_result *result = &results[count];
         uint64_t exits = cpu->counters[COUNTER_EXITS], start = tsc_read();
 
-        if (!strategy_is_bindable(capabilities, set, id, tests[i].id))
+        if (!strategy_is_bindable(capabilities, set, id, tests[i].id)
+            || (tests[i].id == STRATEGY_STARTUP_SIPI && cpu_count < 2))
             continue;
         strategies_bind(tests[i].id);
         result->strategy = tests[i].id;

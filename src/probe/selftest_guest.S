@@ -6,7 +6,7 @@
         .global selftest_guest_start, selftest_guest_end
         .global selftest_nop, selftest_nop_end, selftest_rep, selftest_fault, selftest_fault_landing
         .global selftest_apic, selftest_nmi, selftest_handler_nmi, selftest_handler_divide
-        .global selftest_hypercall
+        .global selftest_hypercall, selftest_spin
         .code16
         .balign 16
 selftest_guest_start:
@@ -35,6 +35,14 @@ selftest_nmi:
         nop
         nop
         nop
+        jmp     selftest_hypercall
+
+/* Does nothing for a while. */
+selftest_spin:
+        movl    $0x100000, %ecx
+1:      pause
+        decl    %ecx
+        jnz     1b
         jmp     selftest_hypercall
 
 selftest_handler_nmi:

@@ -79,7 +79,10 @@ static void exit_exception(struct cpu *cpu, uint8_t vector)
 
     if (vector == VECTOR_PF)
         vmcb->cr2 = vmcb->exit_info2;
-    guest_exception(cpu, vector, (uint32_t)vmcb->exit_info1);
+    if (vector == VECTOR_GP && guest_is_at_svm_instruction(cpu))
+        guest_exception(cpu, VECTOR_UD, 0);
+    else
+        guest_exception(cpu, vector, (uint32_t)vmcb->exit_info1);
 }
 
 static void exit_iret(struct cpu *cpu)

@@ -49,6 +49,13 @@ static void enable(struct cpu *cpu)
     host_nmi_hold();
 }
 
+static void disable(struct cpu *cpu)
+{
+    cpu->enabled = false;
+    host_nmi_allow();
+    msr_write(MSR_EFER, msr_read(MSR_EFER) & ~EFER_SVME);
+}
+
 static void run(struct cpu *cpu)
 {
     struct general_registers *area = cpu->registers;
@@ -65,6 +72,7 @@ const struct backend svm_backend = {
     .hypercall = { 0x0f, 0x01, 0xd9 },
     .prepare = prepare,
     .enable = enable,
+    .disable = disable,
     .run = run,
     .host_nmi_allow = host_nmi_allow,
     .host_nmi_hold = host_nmi_hold,

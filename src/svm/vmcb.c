@@ -9,8 +9,9 @@
 #include "x86/registers.h"
 
 /* #DB and #AC always exit: delivering them can loop for ever within the processor, out of the reach
- * of interrupts (CVE-2015-5307, CVE-2015-8104). */
-#define ALWAYS_INTERCEPTED  (1u << VECTOR_DB | 1u << VECTOR_AC)
+ * of interrupts (CVE-2015-5307, CVE-2015-8104). #GP does because VMRUN needs EFER.SVME: with it SVM
+ * instructions of programs raise #GP, where the guest's processor has no such instructions. */
+#define ALWAYS_INTERCEPTED  (1u << VECTOR_DB | 1u << VECTOR_AC | 1u << VECTOR_GP)
 
 #define GUEST_ASID          1
 #define PAT_AFTER_RESET     UINT64_C(0x0007040600070406)

@@ -154,6 +154,7 @@ static void check_rip_and_events(void)
              "a reserved bit of the guest's RFLAGS has the wrong value");
     complain(activity > ACTIVITY_WAIT_FOR_SIPI, "the guest's activity state is none of the four");
     complain(activity == ACTIVITY_HLT && shadow, "the guest is in HLT and blocked by STI or MOV SS");
+    complain(state & INTERRUPTIBILITY_SMI, "the guest is blocked by an SMI outside SMM");
     complain((state & 3) == 3, "the guest is blocked by STI and by MOV SS at once");
     complain(state & INTERRUPTIBILITY_STI && !(rflags & RFLAGS_IF),
              "the guest is blocked by STI and RFLAGS.IF is 0");

@@ -77,6 +77,14 @@ static void enable(struct cpu *cpu)
     cpu->enabled = true;
 }
 
+static void disable(struct cpu *cpu)
+{
+    cpu->enabled = false;
+    vmx_of(cpu)->in_vmx_operation = false;
+    vmcs_clear(cpu->backend_physical);
+    __asm__ volatile("vmxoff" : : : "memory", "cc");
+}
+
 /* NMIs cannot be held in VMX operation: the host's handler only sets flags, and run.S looks at them
  * once more right before it enters the guest. */
 static void host_nmi_nothing(void)
@@ -98,6 +106,7 @@ const struct backend vmx_backend = {
     .hypercall = { 0x0f, 0x01, 0xc1 },
     .prepare = prepare,
     .enable = enable,
+    .disable = disable,
     .run = run,
     .host_nmi_allow = host_nmi_nothing,
     .host_nmi_hold = host_nmi_nothing,

@@ -28,6 +28,7 @@ struct vmx_cpu {
     uint64_t gdt[6];                /* the host's GDT: with a TSS, whose busy bit is this CPU's own */
     uint64_t ept_pointer;
     uint32_t controls[VMX_WORD_COUNT];  /* what the VMCS holds */
+    uint64_t exits_at_sipi;         /* how many exits there had been when the last SIPI came */
     uint32_t launched;
     uint32_t soft_length;           /* bytes of the instruction that raised the queued soft event */
     bool in_vmx_operation;

@@ -2,8 +2,10 @@
 """A Linux guest: its shell on the serial console, and what its kernel complains of."""
 
 import re
+import tomllib
 from dataclasses import dataclass
 
+from .data import HERE
 from .dialogue import Dialogue
 
 PROMPT = r"\[guest\] /root # "
@@ -16,6 +18,12 @@ SUBJECT = re.compile(
     r"apic|\bnmi|lockup|stall|hung|timer|clock|tsc|watchdog|\bipi|irq|interrupt|smpboot|\bcpus?\b|hpet|\bpit\b|"
     r"bug|warn|trace|oops|fault|panic|error|fail|spurious|unexpected|unhandled|not respond|stuck|timeout|timed out|"
     r"dazed|uhhuh|\bmce\b|machine check|page table|corrupt|bad ", re.IGNORECASE)
+
+# What no boot may say, whatever the bare emulator says.
+ALARM = re.compile(
+    r"lockup|rcu: .*stall|hung task|blocked for more than|BUG:|WARNING:|Call Trace|Oops|Kernel panic|general protection|"
+    r"spurious APIC|unexpected IRQ|nobody cared|APIC error|do_IRQ|No irq handler|vector|not respond|failed to start|"
+    r"Uhhuh|Dazed|NMI received|IO-APIC.*timer doesn't work|TSC synchronization", re.IGNORECASE)
 
 
 class Shell:
@@ -71,7 +79,14 @@ def messages(log: str) -> list[Message]:
 
 
 def about_the_machine(log: list[Message]) -> set[str]:
+    """The kinds of messages by which a hypervisor's mistakes would show."""
     return {message.kind for message in log if SUBJECT.search(message.text)}
+
+
+def differences(bare: set[str], seen: set[str]) -> list[str]:
+    """Kinds of messages of a boot that the bare emulator's did not have, but for the emulator's own noise."""
+    noise = [re.compile(row["pattern"]) for row in tomllib.loads((HERE / "linux.toml").read_text())["noise"]]
+    return sorted(kind for kind in seen - bare if not any(pattern.search(kind) for pattern in noise))
 
 
 def interrupts(table: str) -> dict[str, list[int]]:

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The self-test of startup=sipi: another CPU runs a micro-guest, the boot CPU sends it an INIT and then,
+ * while it waits in hardware, a SIPI. Neither CPU waits for ever: the micro-guest ends by itself, and
+ * the boot CPU counts. (Bochs 2.7's INIT exit never ends: each entry exits again.) */
+#include "probe/selftest_startup.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "apic/local.h"
+#include "core/backend.h"
+#include "core/cpu.h"
+#include "core/smp.h"
+#include "core/vcpu.h"
+#include "probe/selftest.h"
+#include "strategies/operations.h"
+#include "x86/io.h"
+
+#define ICR_INIT_ASSERT     (APIC_ICR_ASSERT | 5u << APIC_ICR_DELIVERY_MODE_SHIFT)
+#define ICR_SIPI            (APIC_ICR_ASSERT | 6u << APIC_ICR_DELIVERY_MODE_SHIFT)
+#define TEST_VECTOR         0x42
+#define PORT_DELAY          0x80        /* one access takes about a microsecond */
+#define DELAY_BEFORE_SENDING 200
+#define PATIENCE            1000000     /* microseconds, at least */
+
+enum phase { PHASE_BEFORE, PHASE_SPINS, PHASE_WAITS, PHASE_DONE, PHASE_FAILED };
+
+static _Atomic uint32_t phase;
+static const char *problem;
+
+static void fail(const char *sentence)
+{
+    problem = sentence;
+    atomic_store(&phase, PHASE_FAILED);
+}
+
+static void delay(unsigned microseconds)
+{
+    while (microseconds--)
+        in8(PORT_DELAY);
+}
+
+static bool take_init(struct cpu *cpu)
+{
+    selftest_reset(cpu, selftest_spin);
+    atomic_store(&phase, PHASE_SPINS);
+    selftest_enter(cpu);
+    if (cpu->counters[COUNTER_EXIT_INIT] != 1) {
+        fail("an INIT did not cause a VM exit");
+        return false;
+    }
+    selftest_reset(cpu, selftest_nop);
+    selftest_enter(cpu);
+    if (cpu->counters[COUNTER_EXIT_INIT] != 1) {
+        fail("the VM exit of one INIT repeats at every VM entry");
+        return false;
+    }
+    return true;
+}
+
+static void take_sipi(struct cpu *cpu)
+{
+    struct startup_actions actions;
+
+    binding.startup->wait(cpu);
+    atomic_store(&phase, PHASE_WAITS);
+    selftest_enter(cpu);
+    actions = startup_take(&cpu->mailbox);
+    if (cpu->counters[COUNTER_EXIT_SIPI] != 1)
+        fail("a CPU in the wait-for-SIPI state exited for something else");
+    else if (actions.next != STARTUP_SIPI_VECTOR || actions.vector != TEST_VECTOR)
+        fail("the VM exit of a SIPI does not tell its vector");
+    else
+        atomic_store(&phase, PHASE_DONE);
+}
+
+/* On the other CPU. An INIT that is still held takes effect when virtualization is turned off. */
+static void target(struct cpu *cpu)
+{
+    struct general_registers registers = { 0 };
+
+    cpu->registers = &registers;
+    backend->enable(cpu);
+    vcpu_prepare(cpu);
+    selftest_map(cpu);
+    if (take_init(cpu))
+        take_sipi(cpu);
+    memset(cpu->counters, 0, sizeof cpu->counters);
+    cpu->history_next = 0;
+    if (atomic_load(&phase) == PHASE_FAILED)
+        backend->disable(cpu);
+}
+
+static bool reached(enum phase wanted)
+{
+    for (unsigned i = 0; i < PATIENCE; i++) {
+        uint32_t now = atomic_load(&phase);
+
+        if (now == wanted || now == PHASE_FAILED)
+            return now == wanted;
+        delay(1);
+    }
+    return false;
+}
+
+static void send(struct cpu *to, uint32_t command)
+{
+    delay(DELAY_BEFORE_SENDING);
+    local_apic_send(to->apic_id, command);
+}
+
+/* After a failure the CPU is started anew, whatever state it is in; one that does not come is lost. */
+static const char *give_up(struct cpu *other)
+{
+    const char *sentence = atomic_load(&phase) == PHASE_FAILED ? problem
+        : atomic_load(&phase) == PHASE_WAITS ? "a SIPI did not cause a VM exit"
+        : "the other CPU did not answer";
+
+    if (!smp_restart(other))
+        smp_forget(other);
+    return sentence;
+}
+
+const char *selftest_startup(struct cpu *cpu)
+{
+    struct cpu *other = cpus[1];
+
+    (void)cpu;
+    atomic_store(&phase, PHASE_BEFORE);
+    smp_do(other, target);
+    if (!reached(PHASE_SPINS))
+        return give_up(other);
+    send(other, ICR_INIT_ASSERT);
+    if (!reached(PHASE_WAITS))
+        return give_up(other);
+    send(other, ICR_SIPI | TEST_VECTOR);
+    return reached(PHASE_DONE) ? NULL : give_up(other);
+}
