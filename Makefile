@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Sextant: build, run and test. `make help` lists the targets; README.md has the tour.
-# The rules: mk/newlib.mk, mk/image.mk (src/), mk/guests.mk (guests/, initramfs), mk/host.mk (unit tests).
+# The rules: mk/newlib.mk, mk/image.mk (src/), mk/boot32.mk (src/boot32/), mk/guests.mk (guests/, initramfs), mk/host.mk (unit tests).
 #
 # Variables for run and report (make run HOST=qemu72/EPYC-Milan CPUS=2):
 HOST       ?= qemu72/EPYC# emulator/model; the model may carry QEMU's ,+feature,-feature
@@ -49,7 +49,7 @@ define pytest
 endef
 
 SETUP := build/.setup
-include mk/newlib.mk mk/image.mk mk/guests.mk mk/host.mk
+include mk/newlib.mk mk/boot32.mk mk/image.mk mk/guests.mk mk/host.mk
 
 # What GUEST needs to be built: a name in guests/ needs its ELF file, Linux its initramfs.
 GUEST_NEEDS = $(filter $(BUILD)/guests/$(GUEST).elf,$(GUEST_FILES)) $(filter $(BUILD)/initramfs-$(GUEST).cpio,$(INITRAMFS))
@@ -74,7 +74,7 @@ test: ## everything that is tested: unit tests, registers, system tests
 unit: $(UNIT_TESTS) ## unit tests of the pure code, on this machine
 	@tests=$(call quote,$(UNIT_TESTS)) && mk/unit-tests $$tests
 
-check-registers: $(BUILD)/image/.registers-checked ## disassemble the image: it may use general registers only
+check-registers: $(BUILD)/image/.registers-checked $(BUILD)/boot32/.registers-checked ## disassemble the image: it may use general registers only
 
 system: export SEXTANT_BUILD := $(abspath $(BUILD))
 system: $(IMAGE) $(GUEST_FILES) $(INITRAMFS) $(BUILD)/sextant.iso ## system tests on emulators, without the long ones
@@ -91,7 +91,7 @@ guests: $(GUEST_FILES) ## the bare-metal test guests in build/guests/
 setup: $(SETUP) ## install what is needed and fetch Debian's kernels (every target does it first)
 
 clean: ## remove what was built from this tree; newlib and Debian's kernels stay
-	rm -rf $(BUILD)/{image,guests,host} $(BUILD)/sextant.* $(BUILD)/initramfs-*.cpio
+	rm -rf $(BUILD)/{image,boot32,guests,host} $(BUILD)/sextant.* $(BUILD)/initramfs-*.cpio
 
 distclean: ## remove all of build/, downloads too
 	rm -rf build $(BUILD)

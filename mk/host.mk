@@ -6,10 +6,10 @@
 # Sources without hardware access and without globals; the same files are in the image. Those that read physical memory
 # do it by physical_pointer() alone, which a test of them provides.
 PURE := $(wildcard $(addprefix src/, \
-    probe/capabilities*.c probe/report*.c probe/raw_fill.c probe/raw_store.c strategies/select*.c strategies/strategies.c \
+    probe/capabilities*.c probe/report*.c probe/raw_fill.c probe/raw_store.c strategies/select*.c strategies/strategies.c strategies/implemented.c \
     apic/destination.c apic/icr.c apic/registers.c apic/reset.c apic/startup.c \
     boot/boot_information.c boot/cmdline*.c boot/multiboot1.c boot/multiboot2.c \
-    core/memory_map.c core/acpi.c core/acpi_madt.c core/acpi_power.c \
+    boot32/division.c core/memory_map.c core/acpi.c core/acpi_madt.c core/acpi_power.c \
     guest/linux_*.c guest/loader.c guest/loading.c guest/multiboot_*.c))
 
 HOST_BUILD   := $(BUILD)/host

@@ -1,24 +1,27 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# The image: all of src/ and newlib, linked by src/boot/sextant.ld.
+# The image: all of src/ and newlib, linked by src/boot/sextant.ld; src/boot32/ is a program of its own inside (boot32.mk).
 #   sextant.elf64  64-bit ELF with debug information, for gdb and objdump
 #   sextant.elf    the same bytes as a 32-bit ELF, because QEMU's Multiboot loader takes no other
 #   sextant.sym    addresses and names; sextant.lst: source and instructions mixed
 
 IMAGE         := $(BUILD)/sextant.elf
 IMAGE_ELF64   := $(BUILD)/sextant.elf64
-IMAGE_SOURCES := $(sort $(shell find src -name '*.c' -o -name '*.S'))
+IMAGE_SOURCES := $(sort $(shell find src -path src/boot32 -prune -o -name '*.[cS]' -print))
 IMAGE_OBJECTS := $(patsubst %,$(BUILD)/image/%.o,$(basename $(IMAGE_SOURCES)))
 IMAGE_SCRIPT  := src/boot/sextant.ld
 
 # _DEFAULT_SOURCE: newlib declares its integer-only printf family only beside the standard ones.
 IMAGE_CFLAGS  := -std=c11 -O2 -g $(WARNINGS) $(MACHINE_CFLAGS) -D_DEFAULT_SOURCE -Isrc
-IMAGE_LDFLAGS := -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none --fatal-warnings
+IMAGE_LDFLAGS := -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none --fatal-warnings $(BOOT32_PLACE)
 
 $(BUILD)/image/.flags: FORCE
 	$(call remember,$(CC) $(IMAGE_CFLAGS) $(IMAGE_LDFLAGS) $(IMAGE_SOURCES))
 
 $(IMAGE_OBJECTS): $(BUILD)/image/.flags | $(NEWLIB)/.unpacked
+
+$(BUILD)/image/src/boot/entry.o: $(BOOT32_PROGRAM)
+$(BUILD)/image/src/boot/entry.o: IMAGE_CFLAGS += -DBOOT32_PROGRAM='"$(BOOT32_PROGRAM)"'
 
 $(BUILD)/image/%.o: %.c
 	$(call say,CC,$<)
@@ -45,12 +48,17 @@ $(BUILD)/sextant.lst: $(IMAGE_ELF64)
 # one of the x87's (their names begin with f). .text is all 64-bit code; the rest is a few lines for 16 and 32 bits.
 FOREIGN_REGISTERS := %([xyz]?mm[0-9]|st\b|k[0-7]\b)|^ *[0-9a-f]+:\s+([a-z]+ +)?f[a-z][a-z0-9]+
 
+# check_registers: ELF file, pattern of what it must not have.
+define check_registers
+$(call say,CHECK,general registers only: $(1))
+$(Q)$(OBJDUMP) --disassemble --section=.text --no-show-raw-insn $(1) > $@.txt
+$(Q)test "$$(grep -c '\sret' $@.txt)" -gt 10 || { echo 'check-registers: $(1) has no code to check' >&2; exit 1; }
+$(Q)if grep -P '$(2)' $@.txt >&2; then \
+    echo 'check-registers: $(1) uses floating-point or vector registers or newer instructions, see above' >&2; exit 1; fi
+$(Q)touch $@
+endef
+
 $(BUILD)/image/.registers-checked: $(IMAGE_ELF64)
-	$(call say,CHECK,general registers only: $<)
-	$(Q)$(OBJDUMP) --disassemble --section=.text --no-show-raw-insn $< > $@.txt
-	$(Q)test "$$(grep -c '\sret' $@.txt)" -gt 10 || { echo 'check-registers: $< has no code to check' >&2; exit 1; }
-	$(Q)if grep -P '$(FOREIGN_REGISTERS)' $@.txt >&2; then \
-	    echo 'check-registers: $< uses floating-point or vector registers, see above' >&2; exit 1; fi
-	$(Q)touch $@
+	$(call check_registers,$<,$(FOREIGN_REGISTERS))
 
 -include $(IMAGE_OBJECTS:.o=.d)

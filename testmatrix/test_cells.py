@@ -22,9 +22,6 @@ def parameters() -> list[object]:
 @pytest.mark.parametrize("cell", parameters())
 def test_cell(lab: Lab, cell: Cell) -> None:
     run = lab.run(lab.machine(cell.host, cell.strategy.parameters, lab.guest(cell.guest.name)))
-    if not cell.host.has_report:
-        expect_sentence(run, "EXIT_CANNOT_RUN", cell.host.sentence)
-        return
     report = lab.report(cell.host)
     if report.outcome == "cannot_run":
         expect_refusal(run, "cannot_run", "EXIT_CANNOT_RUN", report.sentence)
@@ -46,11 +43,6 @@ def words_of_refusal(report: Report, axis: str, name: str) -> list[str]:
     lacks = [capability["name"] for capability in report.data["capabilities"] if capability["id"] in row["missing"]]
     reason = lacks if row["verdict"] == "missing" else [row["reason"]]
     return [f"{axis}={name} was asked for", *reason, f"{axis}=auto (takes {report.binding[axis]})"]
-
-
-def expect_sentence(run: Run, ending: str, sentence: str) -> None:
-    assert sentence in run.sentences()
-    assert run.ending == ending
 
 
 def expect_refusal(run: Run, outcome: str, ending: str, *words: str) -> None:

@@ -98,7 +98,7 @@ def test_processors_off_and_on(lab: Lab, main_host: Host, kernel: str) -> None:
     every = main_host.processors
     assert [answer.split()[-1] for answer in session.answers[:2 * ROUNDS]] == (
         ["1", str(every)] * (ROUNDS // 2) + [str(every)] * ROUNDS)
-    log = bare_log(lab, main_host, kernel, "off and on", commands)
+    log = bare_log(lab, main_host, kernel, "off-and-on", commands)
     assert linux.differences(log, session.log) == []
     starts = 1 + ROUNDS // 2
     statistics = counters.printed(session.text)

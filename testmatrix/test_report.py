@@ -18,18 +18,16 @@ REPORT_FORMAT = (       # the order of the parts, by the line that each one begi
 )
 
 
-def hosts(kind: str = "any") -> list[object]:
-    wanted = {"any": lambda host: True, "report": lambda host: host.has_report,
-              "no report": lambda host: not host.has_report}[kind]
+def hosts() -> list[object]:
     return [pytest.param(host, id=f"{host.name}/report-only/none", marks=[pytest.mark.long] if host.long else [])
-            for host in data.hosts().values() if wanted(host)]
+            for host in data.hosts().values()]
 
 
 def run_report(lab: Lab, host: Host, parameters: str = "report=only") -> Run:
     return lab.run(lab.machine(host, parameters))
 
 
-@pytest.mark.parametrize("host", hosts("report"))
+@pytest.mark.parametrize("host", hosts())
 def test_verdict(lab: Lab, host: Host) -> None:
     run = run_report(lab, host)
     report = run.report
@@ -41,11 +39,12 @@ def test_verdict(lab: Lab, host: Host) -> None:
     assert report.data["backend"] == host.backend
     assert run.ending == ("EXIT_REPORT_ONLY" if host.runs else "EXIT_CANNOT_RUN")
     assert host.advice in " ".join(report.advice)
-    assert report.data["machine"]["cpus"] == report.data["machine"]["cpus_probed"] == host.processors
+    assert report.data["machine"]["cpus"] == host.processors
+    assert report.data["machine"]["cpus_probed"] == (host.processors if host.has_long_mode else 1)
     assert report.data["cpu_differences"] == []
 
 
-@pytest.mark.parametrize("host", hosts("report"))
+@pytest.mark.parametrize("host", hosts())
 def test_capabilities(lab: Lab, host: Host) -> None:
     """What hosts.toml knows of the model."""
     report = lab.report(host)
@@ -53,24 +52,13 @@ def test_capabilities(lab: Lab, host: Host) -> None:
     assert [name for name in host.absent if report.has(name)] == []
 
 
-@pytest.mark.parametrize("host", hosts("no report"))
-def test_without_64_bit_mode(lab: Lab, host: Host) -> None:
-    """A sentence and what the person can do, on the console, and the exit code."""
-    run = run_report(lab, host)
-    assert run.lines[0].startswith("Sextant: CANNOT RUN: ")
-    assert host.sentence in run.sentences()
-    assert "What you can do: " in run.sentences()
-    assert host.advice in run.sentences()
-    assert run.ending == "EXIT_CANNOT_RUN"
-
-
-@pytest.mark.parametrize("host", hosts("report"))
+@pytest.mark.parametrize("host", hosts())
 def test_parts(lab: Lab, host: Host) -> None:
     """All parts, in their order; the text and the JSON object say the same."""
     report = lab.report(host)
     lines = report.text.splitlines()
     parts = [part for line in lines for part in REPORT_FORMAT if line.startswith(part)]
-    absent = () if host.runs else ("Self-tests", "Notes")
+    absent = () if host.runs else ("Self-tests", "Notes") if host.has_long_mode else ("Self-tests",)
     assert parts == [part for part in REPORT_FORMAT if part not in absent]
     advice = " ".join(" ".join(lines[lines.index(REPORT_FORMAT[-1]) + 1:]).split())
     assert [sentence for sentence in report.advice if sentence not in advice] == []
@@ -78,7 +66,7 @@ def test_parts(lab: Lab, host: Host) -> None:
     assert printed_cpuid(report.text) == report.raw_cpuid
 
 
-@pytest.mark.parametrize("host", hosts("report"))
+@pytest.mark.parametrize("host", hosts())
 def test_axes(lab: Lab, host: Host) -> None:
     """Every axis has its line, with what is chosen and why everything else is not."""
     report = lab.report(host)
@@ -93,12 +81,12 @@ def test_axes(lab: Lab, host: Host) -> None:
     assert [row["name"] for row in report.data["backends"]] == ["vmx", "svm"]
 
 
-@pytest.mark.parametrize("host", hosts("report"))
+@pytest.mark.parametrize("host", hosts())
 def test_decoded_by_cpuid(lab: Lab, host: Host) -> None:
     """cpuid(1) reads the raw part, and finds in it what the report finds."""
     report = lab.report(host)
     decoded = decoder.decode(lab.directory, report.text)
-    assert decoded, "cpuid -f found nothing"
+    assert decoded or len(report.raw_cpuid) == 1, "cpuid -f found nothing, and there is more than the vendor's name"
     differences = decoder.compare(decoded, report.capabilities, report.data["machine"]["vendor"])
     assert differences == []
 

@@ -220,27 +220,39 @@ static void check_read_modify_write(void)
     tap_check(!exists() || value == ONES, "PUSH from it reads ones");
 }
 
+static struct fault walk_through(uint64_t table)
+{
+    const char *window = paging_set_table(table);
+    struct fault fault = *TRY("movb (%1), %%al", "r"(window));
+    paging_set_table(0);
+    return fault;
+}
+
 static void check_fetch_and_walk(void)
 {
+    static uint8_t table_of_ones[4096] __attribute__((aligned(4096)));
     struct fault fault = { 0 };
     if (exists())
         fault = *fault_jump(hidden.base + 0x3000);
     tap_check(!exists() || (fault.vector == VECTOR_UD && fault.rip == hidden.base + 0x3000),
               "code in it is an undefined opcode");
 
-    if (exists()) {
-        const char *window = paging_set_table(hidden.base & ~0xffful);
-        fault = *TRY("movb (%1), %%al", "r"(window));
-        paging_set_table(0);
-    }
-    tap_check(!exists() || (fault.vector == VECTOR_PF && (fault.error_code & FAULT_PRESENT) != 0 &&
-                            (fault.error_code & FAULT_RESERVED) != 0),
-              "a page table in it has reserved bits: #PF");
+    memset(table_of_ones, 0xff, sizeof(table_of_ones));
+    struct fault expected = walk_through((uint64_t)table_of_ones);
+    if (exists())
+        fault = walk_through((hidden.base + 0xfff) & ~0xffful);
+    else
+        fault = expected;
+    tap_check(fault.taken && fault.vector == VECTOR_PF &&
+                  (fault.error_code & FAULT_RESERVED) != 0 && fault.cr2 == expected.cr2,
+              "a page table in it is one of ones: #PF for reserved bits, error code %#lx",
+              fault.error_code);
+    tap_equal(fault.error_code, expected.error_code, "the error code of a page table of ones");
 }
 
 void guest_main(void)
 {
-    tap_plan(29);
+    tap_plan(30);
     find_hidden_range();
     if (exists())
         tap_differs("hidden range %#lx to %#lx", hidden.base, end_of(&hidden) - 1);

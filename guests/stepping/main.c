@@ -8,8 +8,10 @@
  * instructions that exit for other reasons (CPUID, WRMSR), and for its breakpoints.
  *
  * Left out, because QEMU 7.2 is wrong there on the bare machine too: TF together with a data
- * breakpoint (a second #DB at the first instruction of the handler), two breakpoints hit by one
- * MOVS (only the first is shown). QEMU 7.2 has no trap after STI and answers ICEBP with #UD.
+ * breakpoint (a second #DB at the first instruction of the handler; B0 of an earlier hit in the DR6
+ * of later steps, until the page is written again), a read between writes with a write breakpoint
+ * (a hypervisor that steps it meets the same), two breakpoints hit by one MOVS (only the first is
+ * shown). QEMU 7.2 has no trap after STI and answers ICEBP with #UD.
  * `# differs:` lines: whether there was a trap after STI.
  * Source: SDM Vol 3: Debug, Branch Profile, TSC > Debug Exceptions; APM Vol 2: Debug and
  * Performance Resources > Breakpoints.

@@ -4,8 +4,9 @@
  * Contract of each: called in 64-bit mode with TF and IF clear as
  *     void name(volatile uint32_t *apic, uint32_t *memory, void *unmapped)
  * NAME_expected … NAME_expected_end is the list of addresses at which a #DB has to come, in order.
- * `begin` sets TF with POPF and `end` clears it with POPF, which is stepped too; between them `step`
- * is an instruction with a trap after it, `quiet` one without, `maybe` one where the emulators differ.
+ * `begin` sets TF with POPF and `end` clears it with POPF, which is stepped too; between them
+ * `step` is an instruction with a trap after it, `quiet` one without, `maybe` one where the
+ * emulators differ.
  * Between `begin_plain` and `end_plain` TF stays clear, and #DB comes from breakpoints.
  */
 #include "sequences.h"
@@ -245,7 +246,7 @@ step_fault_resume:
 /* DR0 watches the task priority, DR1 the memory; watch_fetch puts watch_fetch_at into DR0. */
     begin_plain watch_write
     step movl $0x20, APIC_TPR(%rdi)
-    quiet movl APIC_TPR(%rdi), %eax
+    quiet nop
     step movl $0, APIC_TPR(%rdi)
     quiet movl $0, APIC_EOI(%rdi)
     end_plain watch_write

@@ -101,9 +101,11 @@ void local_apic_init_state(void)
 
     for (unsigned i = 0; i < count; i++) {
         if (i == drain_at) {
+            /* An APIC that the guest has disabled by software holds its requests: Linux takes a
+             * processor off line like that. */
+            local_apic_write(APIC_SVR, local_apic_read(APIC_SVR) | APIC_SVR_ENABLE);
             end_all_in_service();
-            if (local_apic_read(APIC_SVR) & APIC_SVR_ENABLE)
-                exceptions_drain_interrupts();
+            exceptions_drain_interrupts();
         }
         local_apic_write(list[i].offset, list[i].value);
     }

@@ -79,14 +79,17 @@ bool boot_add_module(struct boot_information *information, uint64_t start, uint6
         return true;
     }
     if (end < start) {
-        format_text(error, error_size, "module %u is said to start at 0x%lx but to end at 0x%lx",
-                    (unsigned)information->module_count, (unsigned long)start, (unsigned long)end);
+        format_text(error, error_size,
+                    "module %u is said to start at 0x%" FORMAT_64 "x but to end at 0x%" FORMAT_64
+                    "x",
+                    (unsigned)information->module_count, start, end);
         return false;
     }
     if (!physical_pointer(start, end - start)) {
         format_text(error, error_size,
-                    "module %u is said to be at 0x%lx-0x%lx, which is not in memory",
-                    (unsigned)information->module_count, (unsigned long)start, (unsigned long)end);
+                    "module %u is said to be at 0x%" FORMAT_64 "x-0x%" FORMAT_64
+                    "x, which is not in memory",
+                    (unsigned)information->module_count, start, end);
         return false;
     }
     *module = &information->module[information->module_count++];

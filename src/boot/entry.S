@@ -6,7 +6,7 @@
  * information structure. Runs at its load address. Leaves to boot_main(magic, information) in
  * 64-bit mode with
  *     0 .. 1 GiB identity-mapped, the image at IMAGE_VIRTUAL, 0 .. 4 GiB at DIRECT_MAP.
- * A processor without long mode gets a sentence on COM1 and the exit code for "cannot run". */
+ * On a processor without long mode the 32-bit program of src/boot32/ goes on instead. */
 #include "boot/layout.h"
 
 #define MULTIBOOT1_MAGIC    0x1badb002
@@ -17,6 +17,7 @@
 #define EFER_LME            (1 << 8)
 #define CR4_PAE             (1 << 5)
 #define CR0_PG_WP_PE        0x80010001
+#define EFLAGS_ID           (1 << 21)
 
 #define PTE_PRESENT_WRITE   3
 #define PTE_LARGE           0x80
@@ -46,6 +47,20 @@ boot_entry:
         movl    $boot_stack_top, %esp
         movl    %eax, %edi                  /* boot_main's first argument */
         movl    %ebx, %esi                  /* and its second */
+
+        pushfl                              /* CPUID exists where EFLAGS.ID can be changed */
+        popl    %eax
+        movl    %eax, %ecx
+        xorl    $EFLAGS_ID, %eax
+        pushl   %eax
+        popfl
+        pushfl
+        popl    %eax
+        pushl   %ecx
+        popfl
+        xorl    %ecx, %eax
+        testl   $EFLAGS_ID, %eax
+        jz      no_long_mode
 
         movl    $0x80000000, %eax
         cpuid
@@ -91,40 +106,11 @@ boot_entry:
         lgdt    boot_gdt_pointer
         ljmp    $HOST_CS64, $boot_long_mode
 
-/* EDI and ESI are not needed any more: nothing will be started. */
+/* The 32-bit program takes what the boot loader gave. */
 no_long_mode:
-        movw    $0x3fb, %dx                 /* COM1: 8n1, 115200 */
-        movb    $0x80, %al
-        outb    %al, %dx
-        movw    $0x3f8, %dx
-        movb    $1, %al
-        outb    %al, %dx
-        movw    $0x3f9, %dx
-        xorb    %al, %al
-        outb    %al, %dx
-        movw    $0x3fb, %dx
-        movb    $3, %al
-        outb    %al, %dx
-        movl    $no_long_mode_text, %esi
-2:      movw    $0x3fd, %dx
-3:      inb     %dx, %al
-        testb   $0x20, %al
-        jz      3b
-        lodsb
-        testb   %al, %al
-        jz      4f
-        movw    $0x3f8, %dx
-        outb    %al, %dx
-        jmp     2b
-4:      movw    $0xf4, %dx                  /* isa-debug-exit: EXIT_CANNOT_RUN */
-        movb    $0x11, %al
-        outb    %al, %dx
-        movl    $shutdown_text, %esi        /* Bochs' shutdown port */
-        movl    $8, %ecx
-        movw    $0x8900, %dx
-        rep outsb
-5:      hlt
-        jmp     5b
+        movl    %edi, %eax
+        movl    %esi, %ebx
+        jmp     boot32_program
 
         .code64
 boot_long_mode:
@@ -160,12 +146,11 @@ boot_gdt_end:
 boot_gdt_pointer:
         .short  boot_gdt_end - boot_gdt - 1
         .long   boot_gdt
-no_long_mode_text:
-        .ascii  "Sextant: CANNOT RUN: this processor has no 64-bit mode (CPUID 0x80000001 EDX bit 29 is clear), "
-        .ascii  "which Sextant needs.\r\nWhat you can do: use a 64-bit processor, or another CPU model "
-        .asciz  "of the emulator.\r\n"
-shutdown_text:
-        .ascii  "Shutdown"
+
+/* The flat binary of the 32-bit program: its first byte is its entry (boot32/start.S). */
+        .section .boot32, "aw"
+boot32_program:
+        .incbin BOOT32_PROGRAM
 
         .section .bss
         .balign 16

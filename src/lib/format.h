@@ -13,9 +13,8 @@
 
 /*
  * format_text(buffer, size, format, ...), format_text_list(buffer, size, format, arguments):
- * snprintf and vsnprintf for integers, characters and strings.  64-bit numbers are printed with %lx
- * and %lu (long has 64 bits in the image and on the hosts).  Return the length that was wanted; the
- * buffer always ends with a zero byte when size > 0.  Callable anywhere.
+ * snprintf and vsnprintf for integers, characters and strings.  Return the length that was wanted;
+ * the buffer always ends with a zero byte when size > 0.  Callable anywhere.
  */
 #ifdef __NEWLIB__
 #define format_text       sniprintf
@@ -23,6 +22,16 @@
 #else
 #define format_text       snprintf
 #define format_text_list  vsnprintf
+#endif
+
+/*
+ * The length modifier of uint64_t: "0x%" FORMAT_64 "x".  The pure sources need it, because they are
+ * also compiled for 32 bits (src/boot32/); elsewhere in the image it is "l".
+ */
+#if __SIZEOF_LONG__ == 8
+#define FORMAT_64 "l"
+#else
+#define FORMAT_64 "ll"
 #endif
 
 /* A string that grows in a buffer of the caller's.  What does not fit is dropped, not written. */

@@ -183,7 +183,7 @@ static void write_processor(const struct report_input *input, struct report_outp
 
     report_begin(&paragraph, output, FACT_COLUMN, "  processor  ");
     report_add_format(&paragraph, "%s, signature 0x%08x, %u physical and %u linear address bits",
-                      capabilities->vendor,
+                      capabilities->vendor[0] != '\0' ? capabilities->vendor : "unknown",
                       (unsigned)raw_cpuid_word(input->raw, 1, 0, RAW_EAX),
                       capabilities->physical_address_bits, capabilities->linear_address_bits);
     if (capability_has(capabilities, CAPABILITY_SVM)) {
@@ -219,9 +219,8 @@ static void write_machine(const struct report_input *input, struct report_output
     }
     if (environment->memory_bytes != 0) {
         begin_fact(output, "memory");
-        report_print(output, "%lu MiB; Sextant keeps %lu KiB of it\n",
-                     (unsigned long)(environment->memory_bytes >> 20),
-                     (unsigned long)(environment->reserved_bytes >> 10));
+        report_print(output, "%" FORMAT_64 "u MiB; Sextant keeps %" FORMAT_64 "u KiB of it\n",
+                     environment->memory_bytes >> 20, environment->reserved_bytes >> 10);
     }
     write_foreign_fact(output, "image", environment->version);
     write_foreign_fact(output, "build id", environment->build_id);
@@ -250,9 +249,9 @@ static void write_selftests(const struct report_environment *environment,
         char name[32];
 
         format_text(name, sizeof(name), "%s=%s", axis_row(row->axis)->name, row->name);
-        report_print(output, "  %-20s %-8s %u exit%s, %lu ticks%s", name, names[result->verdict],
-                     (unsigned)result->exits, result->exits == 1 ? "" : "s",
-                     (unsigned long)result->ticks, result->detail != NULL ? "; " : "");
+        report_print(output, "  %-20s %-8s %u exit%s, %" FORMAT_64 "u ticks%s", name,
+                     names[result->verdict], (unsigned)result->exits, result->exits == 1 ? "" : "s",
+                     result->ticks, result->detail != NULL ? "; " : "");
         if (result->detail != NULL) {
             report_put_foreign(output, result->detail);
         }
@@ -265,7 +264,7 @@ static void write_side(struct report_output *output, bool is_msr, bool present, 
     if (!present) {
         report_print(output, "absent");
     } else {
-        report_print(output, "0x%0*lx", is_msr ? 16 : 8, (unsigned long)value);
+        report_print(output, "0x%0*" FORMAT_64 "x", is_msr ? 16 : 8, value);
     }
 }
 
@@ -350,7 +349,7 @@ static void write_raw(const struct raw *raw, struct report_output *output)
         report_print(output, "   MSR 0x%08x %s = ", (unsigned)entry->index,
                      name != NULL ? name : "unnamed");
         if (entry->present) {
-            report_print(output, "0x%016lx\n", (unsigned long)entry->value);
+            report_print(output, "0x%016" FORMAT_64 "x\n", entry->value);
         } else {
             report_print(output, "#GP\n");
         }

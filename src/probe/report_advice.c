@@ -104,6 +104,21 @@ static const struct {
       "Xen gives this guest no virtualization: set nestedhvm=1 in the guest's configuration." },
 };
 
+/* Nothing that could be switched on helps then: neither firmware nor the hypervisor below. */
+static void advise_no_long_mode(struct advice *advice)
+{
+    if (runs_under(advice, "TCGTCGTCGTCG")) {
+        say(advice, "This QEMU model has no 64-bit mode: choose -cpu EPYC, with "
+            "qemu-system-x86_64.");
+    } else if (has(advice, CAPABILITY_HYPERVISOR)) {
+        say(advice, "The hypervisor below gives this guest a processor without 64-bit mode: make "
+            "it a 64-bit guest there, with nested virtualization.");
+    } else {
+        say(advice, "No setting gives this processor a 64-bit mode: a processor with 64-bit mode "
+            "and VMX or SVM is needed (in an emulator, another processor model).");
+    }
+}
+
 static void advise_no_virtualization(struct advice *advice)
 {
     if (runs_under(advice, "TCGTCGTCGTCG")) {
@@ -229,6 +244,11 @@ void report_advise(const struct report_input *input,
 {
     struct advice advice = { .input = input, .say = say_sentence, .context = context };
 
+    if (input->capabilities->state[CAPABILITY_LONG_MODE] == CAPABILITY_ABSENT) {
+        advise_no_long_mode(&advice);
+        advise_parameters(&advice);
+        return;
+    }
     advise_firmware(&advice);
     if (input->selection->backend == BACKEND_NONE) {
         advise_no_virtualization(&advice);

@@ -126,9 +126,10 @@ static void write_control_word(const struct capabilities *capabilities, unsigned
     if (controls->msr == 0) {
         report_add(&paragraph, "not there");
     } else {
-        report_add_format(&paragraph, "allowed-0 0x%0*lx, allowed-1 0x%0*lx",
-                          row->wide ? 16 : 8, (unsigned long)controls->must_be_1,
-                          row->wide ? 16 : 8, (unsigned long)controls->may_be_1);
+        report_add_format(&paragraph, "allowed-0 0x%0*" FORMAT_64 "x, allowed-1 0x%0*" FORMAT_64
+                          "x",
+                          row->wide ? 16 : 8, controls->must_be_1,
+                          row->wide ? 16 : 8, controls->may_be_1);
     }
     for (unsigned bit = 0; unnamed != 0 && bit < 64; bit++) {
         if ((unnamed >> bit & 1) != 0) {
@@ -145,7 +146,7 @@ static void write_msr(const struct raw *raw, uint32_t msr, struct report_output 
 
     report_print(output, "  %s (0x%x)", raw_msr_name(msr), (unsigned)msr);
     if (raw_msr_value(raw, msr, &value)) {
-        report_print(output, ": 0x%lx\n", (unsigned long)value);
+        report_print(output, ": 0x%" FORMAT_64 "x\n", value);
     } else {
         report_print(output, ": not there\n");
     }

@@ -89,7 +89,7 @@ static void string(struct json *json, const char *key, const char *value)
 static void number(struct json *json, const char *key, uint64_t value)
 {
     name(json, key);
-    report_print(&json->output, "%lu", (unsigned long)value);
+    report_print(&json->output, "%" FORMAT_64 "u", value);
 }
 
 static void boolean(struct json *json, const char *key, bool value)
@@ -102,7 +102,7 @@ static void boolean(struct json *json, const char *key, bool value)
 static void hex(struct json *json, const char *key, uint64_t value)
 {
     name(json, key);
-    report_print(&json->output, "\"0x%lx\"", (unsigned long)value);
+    report_print(&json->output, "\"0x%" FORMAT_64 "x\"", value);
 }
 
 /* An identifier of the tables in lower case, as mask= takes it. */

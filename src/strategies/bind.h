@@ -3,10 +3,7 @@
 #ifndef SEXTANT_STRATEGIES_BIND_H
 #define SEXTANT_STRATEGIES_BIND_H
 
-#include "strategies/select.h"
-
-/* What this image carries. */
-struct strategy_set strategies_implemented(void);
+#include "strategies/implemented.h"
 
 /* Binds one strategy to its axis; it must be implemented. Boot CPU, before the seal. */
 void strategies_bind(enum strategy_id id);

@@ -339,6 +339,25 @@ static void append_fallbacks(struct text *text, const struct selection *selectio
     }
 }
 
+/*
+ * A processor that cannot even run the hypervisor's own code.  Without leaf 0 there is no CPUID,
+ * and nothing more to say: returns false.
+ */
+static bool append_no_long_mode(struct text *text, const struct capabilities *capabilities)
+{
+    if (capabilities->vendor[0] == '\0') {
+        text_append(text, "this processor has no CPUID instruction, and so neither 64-bit mode nor "
+                    "hardware virtualization");
+        return false;
+    }
+    if (capabilities->state[CAPABILITY_LONG_MODE] == CAPABILITY_ABSENT) {
+        text_append(text, "this processor has no 64-bit mode (");
+        append_place(text, capabilities, CAPABILITY_LONG_MODE);
+        text_append(text, " is 0), which Sextant itself needs; ");
+    }
+    return true;
+}
+
 /* No backend: name what is nearest first, and a vendor that is absent only when both are. */
 static void append_no_backend(struct text *text, const struct selection *selection,
                               const struct capabilities *capabilities)
@@ -346,6 +365,9 @@ static void append_no_backend(struct text *text, const struct selection *selecti
     const char *between = "";
     bool any_open = false;
 
+    if (!append_no_long_mode(text, capabilities)) {
+        return;
+    }
     for (unsigned i = 0; i < BACKEND_COUNT; i++) {
         const struct missing *missing = &selection->backends[i].missing[i];
 

@@ -219,6 +219,7 @@ static void exit_startup(struct cpu *cpu, uint32_t reason)
             startup_post_init(&cpu->mailbox);
     } else {
         cpu->counters[COUNTER_EXIT_SIPI]++;
+        vmx_unblock_nmis();     /* Bochs 3.0 leaves them blocked */
         vmx->exits_at_sipi = cpu->counters[COUNTER_EXITS];
         atomic_store(&cpu->waits_in_hardware, 0);
         startup_post_sipi(&cpu->mailbox, (uint8_t)vmcs_read(VMCS_EXIT_QUALIFICATION));

@@ -11,6 +11,8 @@
  * which is right with any register contents: the guest's are still on the stack.
  *
  * Stack: general_registers (16 words), wakeup, launched, area, the callee-saved registers. */
+#include "boot/layout.h"
+
 #define WAKEUP      128
 #define LAUNCHED    136
 #define AREA        144
@@ -112,6 +114,18 @@ vmx_exit_point:
         popq    %rbp
         popq    %rbx
         ret
+
+/* void vmx_unblock_nmis(void): an IRET to where it is, the only thing that ends the blocking of NMIs. */
+        .global vmx_unblock_nmis
+vmx_unblock_nmis:
+        movq    %rsp, %rax
+        pushq   $HOST_DS
+        pushq   %rax
+        pushfq
+        pushq   $HOST_CS64
+        pushq   $3f
+        iretq
+3:      ret
 
 /* bool xsetbv_safe(uint32_t index, uint64_t value): false when the processor raises #GP. */
         .global xsetbv_safe

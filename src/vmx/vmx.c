@@ -74,6 +74,7 @@ static void enable(struct cpu *cpu)
     vmx_host_initialise(cpu);
     vmx_vmcs_initialise(cpu);
     vmx_ept_initialise(cpu);
+    vmx_unblock_nmis();         /* firmware may have left them blocked */
     cpu->enabled = true;
 }
 

@@ -48,6 +48,9 @@ static inline struct vmx_cpu *vmx_of(struct cpu *cpu)
 void vmx_run(struct general_registers *area, const _Atomic uint32_t *wakeup,
              const uint32_t *launched);
 
+/* run.S: after something that left NMIs blocked. Host context. */
+void vmx_unblock_nmis(void);
+
 /* exits.c: handles one exit and prepares the next entry; true to leave the guest. Called by run.S
  * with the guest's registers on this CPU's stack. */
 bool vmx_exit(struct general_registers *registers);

@@ -13,7 +13,7 @@ from runner.machine import Host as RunnerHost
 
 HERE = Path(__file__).resolve().parents[1]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
-OUTCOMES = ("runs", "degraded", "cannot_run", "not_64_bit")
+OUTCOMES = ("runs", "degraded", "cannot_run")
 Row = TypeVar("Row")
 
 
@@ -25,7 +25,7 @@ class DataError(Exception):
 class Host:
     """A machine that is emulated.
 
-    outcome: what the report must say; not_64_bit: no report, because the image has no 32-bit one, but its sentence.
+    outcome: what the report must say.
     tags: what guests.toml and strategies.toml select hosts by. long: none of its cells belongs in `make test`.
     sentence, advice: part of what the report must say about a machine that cannot carry a guest.
     backend: that the report must choose. present, absent: capabilities, by the report's identifiers.
@@ -51,8 +51,9 @@ class Host:
         return RunnerHost(self.emulator, self.model)
 
     @property
-    def has_report(self) -> bool:
-        return self.outcome != "not_64_bit"
+    def has_long_mode(self) -> bool:
+        """Without it the report is the 32-bit program's, which starts no other CPU and says so."""
+        return "long_mode" not in self.absent
 
     @property
     def runs(self) -> bool:

@@ -376,6 +376,7 @@ static void advice(void **state)
                       ? 0x6c65746e : 0x444d4163, rows[i].vendor == 0x756e6547
                       ? 0x49656e69 : 0x69746e65);
         raw_set_cpuid(&raw, 1, 0, 0, 0, length != 0 ? 1u << 31 : 0, 0);
+        raw_set_cpuid(&raw, 0x80000001, 0, 0, 0, 0, 1u << 29);
         if (length != 0) {
             raw_set_cpuid(&raw, 0x40000000, 0, 0x40000000, words[0], words[1], words[2]);
         }
@@ -388,6 +389,29 @@ static void advice(void **state)
             assert_has(strstr(rows[i].advice, " ") + 1);
         }
     }
+}
+
+static void advice_without_64_bit_mode(void **state)
+{
+    static struct raw raw;
+
+    (void)state;
+    raw_full_vmx(&raw);
+    raw_set_cpuid(&raw, 0x80000001, 0, 0, 0, 0, 0);
+    report_of_raw(&raw, "", everything_built());
+    assert_has("No setting gives this processor a 64-bit mode");
+
+    /* Nothing is said that would not help: firmware's lock, what VMX lacks. */
+    raw_set_msr(&raw, 0x3a, 1);
+    report_of_raw(&raw, "", everything_built());
+    assert_has("No setting gives this processor a 64-bit mode");
+    assert_has_not("look for");
+
+    raw_qemu_epyc(&raw);
+    raw_set_cpuid(&raw, 0x80000001, 0, 0, 0, 0, 0);
+    report_of_raw(&raw, "", everything_built());
+    assert_has("This QEMU model has no 64-bit mode: choose -cpu EPYC");
+    assert_has_not("+svm");
 }
 
 static void advice_of_machines_with_virtualization(void **state)
@@ -474,6 +498,7 @@ int main(void)
         cmocka_unit_test(the_machine),
         cmocka_unit_test(selftests_differences_and_notes),
         cmocka_unit_test(advice),
+        cmocka_unit_test(advice_without_64_bit_mode),
         cmocka_unit_test(advice_of_machines_with_virtualization),
         cmocka_unit_test(advice_about_the_request),
         cmocka_unit_test(crc),

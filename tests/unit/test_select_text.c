@@ -291,6 +291,44 @@ static void no_virtualization(void **state)
     assert_string_equal(backend_reason(BACKEND_VMX), "not built into this image");
 }
 
+static void no_64_bit_mode(void **state)
+{
+    static struct raw raw;
+
+    (void)state;
+    /* Bochs' core_duo_t2400_yonah: VMX, without 64-bit mode and secondary controls. */
+    raw_full_vmx(&raw);
+    raw_set_cpuid(&raw, 0x80000001, 0, 0, 0, 0, 0);
+    reported_prepare(&machine, &raw, "", everything_built());
+    assert_int_equal(machine.selection.outcome, OUTCOME_CANNOT_RUN);
+    assert_string_equal(outcome_text(),
+        "this processor has no 64-bit mode (CPUID 0x80000001 EDX bit 29 is 0), which Sextant "
+        "itself needs; vmx lacks what a guest needs: \"Intel 64 / long mode\", CPUID 0x80000001 "
+        "EDX bit 29, is 0");
+
+    /* QEMU's qemu32: neither. */
+    raw_set_cpuid(&raw, 1, 0, 0x633, 0, 0, 1u << 5);
+    raw.msr_count = 0;
+    reported_prepare(&machine, &raw, "", everything_built());
+    assert_string_equal(outcome_text(),
+        "this processor has no 64-bit mode (CPUID 0x80000001 EDX bit 29 is 0), which Sextant "
+        "itself needs; this processor has no hardware virtualization: VMX is absent (CPUID 0x1 ECX "
+        "bit 5), and SVM is absent (CPUID 0x80000001 ECX bit 2)");
+
+    /* An early 486. */
+    raw_clear(&raw);
+    reported_prepare(&machine, &raw, "", everything_built());
+    assert_int_equal(machine.selection.outcome, OUTCOME_CANNOT_RUN);
+    assert_string_equal(outcome_text(), "this processor has no CPUID instruction, and so neither "
+                        "64-bit mode nor hardware virtualization");
+
+    /* Hidden by the person is not absent. */
+    raw_full_vmx(&raw);
+    reported_prepare(&machine, &raw, "mask=long_mode", everything_built());
+    assert_string_equal(outcome_text(), "vmx lacks what a guest needs: \"Intel 64 / long mode\", "
+                        "CPUID 0x80000001 EDX bit 29, is masked by mask=");
+}
+
 static void an_axis_with_nothing_to_choose(void **state)
 {
     struct strategy_set implemented = first_image();
@@ -498,6 +536,7 @@ int main(void)
         cmocka_unit_test(conditions_between_axes),
         cmocka_unit_test(preference_lists),
         cmocka_unit_test(no_virtualization),
+        cmocka_unit_test(no_64_bit_mode),
         cmocka_unit_test(an_axis_with_nothing_to_choose),
         cmocka_unit_test(a_broken_strategy),
         cmocka_unit_test(forcing_has_limits),
