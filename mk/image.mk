@@ -21,7 +21,7 @@ $(BUILD)/image/.flags: FORCE
 $(IMAGE_OBJECTS): $(BUILD)/image/.flags | $(NEWLIB)/.unpacked
 
 $(BUILD)/image/src/boot/entry.o: $(BOOT32_PROGRAM)
-$(BUILD)/image/src/boot/entry.o: IMAGE_CFLAGS += -DBOOT32_PROGRAM='"$(BOOT32_PROGRAM)"'
+$(BUILD)/image/src/boot/entry.o: private IMAGE_CFLAGS += -DBOOT32_PROGRAM='"$(BOOT32_PROGRAM)"'
 
 $(BUILD)/image/%.o: %.c
 	$(call say,CC,$<)

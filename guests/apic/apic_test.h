@@ -7,18 +7,9 @@
 #define REGISTER_LINES 28
 void check_registers(void);
 
-/*
- * Number of writable registers that do not hold what was last put into them; `except` is skipped.
- */
-unsigned changed_registers(unsigned except);
-
 /* forms.c: every kind of instruction on a register. */
 #define FORM_LINES 46
 void check_forms(void);
-
-/* widths.c: accesses that the manual leaves undefined. */
-#define WIDTH_LINES 26
-void check_widths(void);
 
 /* priorities.c: task and processor priority, order of delivery. */
 #define PRIORITY_LINES 12

@@ -1,31 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Read-back of the writable registers, on every CPU, and registers that a write does not change. */
 #include "apic.h"
+#include "apic_registers.h"
 #include "apic_test.h"
 #include "cpus.h"
 #include "tap.h"
 #include "x86.h"
-
-/* Values without reserved bits; the first is what the register holds between tests. */
-static const struct {
-    unsigned offset;
-    uint32_t resting, other[2];
-    const char *name;
-} writable[] = {
-    { APIC_TPR, 0, { 0x35, 0xa0 }, "task priority" },
-    { APIC_LDR, 0, { 0x01000000, 0xfe000000 }, "logical destination" },
-    { APIC_DFR, DFR_FLAT, { DFR_CLUSTER, DFR_FLAT }, "destination format" },
-    { APIC_SVR, SVR_ENABLE | SPURIOUS_VECTOR, { 0x1ef, 0x1df }, "spurious-interrupt vector" },
-    { APIC_ICR_HIGH, 0, { 0x01000000, 0xfe000000 }, "ICR, high half" },
-    { APIC_LVT_TIMER, LVT_MASKED, { 0x30031, 0x10042 }, "LVT timer" },
-    { APIC_LVT_THERMAL, LVT_MASKED, { 0x10033, 0x10244 }, "LVT thermal sensor" },
-    { APIC_LVT_PERFORMANCE, LVT_MASKED, { 0x10034, 0x10445 }, "LVT performance counter" },
-    { APIC_LVT_LINT0, LVT_MASKED, { 0x10735, 0x1a046 }, "LVT LINT0" },
-    { APIC_LVT_LINT1, LVT_MASKED, { 0x10436, 0x12047 }, "LVT LINT1" },
-    { APIC_LVT_ERROR, LVT_MASKED, { 0x10037, 0x10048 }, "LVT error" },
-    { APIC_TIMER_INITIAL, 0, { 0x12345678, 0xfffffff0 }, "timer's initial count" },
-    { APIC_TIMER_DIVIDE, DIVIDE_BY_1, { 0x3, 0xa }, "timer's divide configuration" },
-};
 
 static const struct {
     unsigned offset;
@@ -41,32 +21,17 @@ static const struct {
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-_Static_assert(2 + COUNT(writable) + COUNT(read_only) + 6 == REGISTER_LINES, "REGISTER_LINES");
-
-static void write_resting_values(void)
-{
-    for (unsigned i = 0; i < COUNT(writable); i++)
-        apic_write(writable[i].offset, writable[i].resting);
-}
-
-unsigned changed_registers(unsigned except)
-{
-    unsigned changed = 0;
-    for (unsigned i = 0; i < COUNT(writable); i++)
-        if (writable[i].offset != except && apic_read(writable[i].offset) != writable[i].resting)
-            changed++;
-    return changed;
-}
+_Static_assert(2 + APIC_WRITABLE_COUNT + COUNT(read_only) + 6 == REGISTER_LINES, "REGISTER_LINES");
 
 /* Writes both values, then the resting one, and reads each back. */
 static unsigned right_read_backs(unsigned i)
 {
     unsigned right = 0;
     for (unsigned k = 0; k < 3; k++) {
-        uint32_t value = k < 2 ? writable[i].other[k] : writable[i].resting;
-        apic_write(writable[i].offset, value);
-        right += apic_read(writable[i].offset) == value &&
-                 changed_registers(writable[i].offset) == 0;
+        uint32_t value = k < 2 ? apic_writable[i].other[k] : apic_writable[i].resting;
+        apic_write(apic_writable[i].offset, value);
+        right += apic_read(apic_writable[i].offset) == value &&
+                 apic_changed(apic_writable[i].offset) == 0;
     }
     return right;
 }
@@ -74,8 +39,8 @@ static unsigned right_read_backs(unsigned i)
 static void walk_registers(void *argument)
 {
     unsigned *right = argument;
-    write_resting_values();
-    for (unsigned i = 0; i < COUNT(writable); i++)
+    apic_rest();
+    for (unsigned i = 0; i < APIC_WRITABLE_COUNT; i++)
         *right += right_read_backs(i);
 }
 
@@ -102,9 +67,9 @@ static void every_cpu(void)
     bool started = cpus_start_all();
     for (unsigned i = 1; i < cpus_count; i++)
         cpu_run(&cpus[i], walk_registers, &right);
-    tap_check(started && right == 3 * COUNT(writable) * (cpus_count - 1),
-              "read-back on the application CPUs: %u (expected %lu)", right,
-              3 * COUNT(writable) * (cpus_count - 1));
+    tap_check(started && right == 3 * APIC_WRITABLE_COUNT * (cpus_count - 1),
+              "read-back on the application CPUs: %u (expected %u)", right,
+              3 * APIC_WRITABLE_COUNT * (cpus_count - 1));
 
     right = 0;
     for (unsigned i = 1; i < cpus_count; i++)
@@ -125,11 +90,11 @@ void check_registers(void)
     apic_write(APIC_ESR, 0);
     tap_equal(apic_read(APIC_ESR), 0, "no error so far");
 
-    write_resting_values();
-    for (unsigned i = 0; i < COUNT(writable); i++)
+    apic_rest();
+    for (unsigned i = 0; i < APIC_WRITABLE_COUNT; i++)
         tap_count(right_read_backs(i), 3,
-                  "%03x %s: read-backs that are right and change nothing else", writable[i].offset,
-                  writable[i].name);
+                  "%03x %s: read-backs that are right and change nothing else", apic_writable[i].offset,
+                  apic_writable[i].name);
     for (unsigned i = 0; i < COUNT(read_only); i++) {
         uint32_t before = apic_read(read_only[i].offset);
         apic_write(read_only[i].offset, ~before);
@@ -137,7 +102,7 @@ void check_registers(void)
                   read_only[i].offset, read_only[i].name);
     }
     apic_eoi();
-    tap_check(apic_bits_empty(APIC_ISR) && changed_registers(0) == 0,
+    tap_check(apic_bits_empty(APIC_ISR) && apic_changed(0) == 0,
               "EOI with nothing in service changes nothing");
     every_cpu();
 

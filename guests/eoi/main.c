@@ -144,7 +144,10 @@ static void load(void *argument)
         tally->answer_missing |= !WAIT_UNTIL(now(&tally->low) == sent);
         tally->registers_changed |= registers_change();
     }
-    (void)WAIT_UNTIL(now(&tally->timer) == timer_interrupts);
+    unsigned before;
+    do
+        before = now(&tally->timer);
+    while (before < timer_interrupts && WAIT_UNTIL(now(&tally->timer) != before));
     apic_write(APIC_LVT_TIMER, LVT_MASKED);
     (void)WAIT_UNTIL(!apic_bit(APIC_IRR, VECTOR_TIMER));
     interrupts_off();

@@ -28,6 +28,9 @@ void apic_policy_write(struct cpu *cpu, uint32_t offset, uint32_t value)
 {
     cpu->counters[COUNTER_APIC_WRITE]++;
     switch (offset) {
+    case 0:
+        /* No register; QEMU takes a write there for an interrupt message. */
+        return;
     case APIC_ID:
         /* Read-only on current processors. Where it is not, the host's own messages would go astray. */
         return;

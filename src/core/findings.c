@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "apic/registers.h"
 #include "core/cpu.h"
 #include "core/hidden.h"
 #include "core/version.h"
@@ -43,6 +44,8 @@ void findings_note(const char *sentence)
 
 void findings_probe(struct machine *facts)
 {
+    uint64_t apic_base;
+
     raw_collect(&raw);
     capabilities_derive(&raw, &capabilities);
 
@@ -54,6 +57,8 @@ void findings_probe(struct machine *facts)
     facts->physical_address_bits = capabilities.physical_address_bits
                                  ? capabilities.physical_address_bits
                                  : DEFAULT_PHYSICAL_ADDRESS_BITS;
+    if (raw_msr_value(&raw, MSR_IA32_APIC_BASE, &apic_base))
+        facts->apic_base = apic_base & UINT64_C(0x000ffffffffff000);
     facts->cpuid_signature = raw_cpuid_word(&raw, 1, 0, RAW_EAX);
 }
 

@@ -136,6 +136,7 @@ static const struct rule rules[] = {
     { MSR_IA32_BIOS_UPDT_TRIG, MSR_IA32_BIOS_UPDT_TRIG, NULL, ignore_write },
     { MSR_IA32_DEBUGCTL, MSR_IA32_DEBUGCTL, read_debug_control, write_debug_control },
     { MSR_VMX_FIRST, MSR_VMX_LAST, refuse_read, refuse_write },
+    { MSR_RTIT_FIRST, MSR_RTIT_LAST, refuse_read, refuse_write },
     { MSR_X2APIC_FIRST, MSR_X2APIC_LAST, read_apic_base, write_apic_base },
     { MSR_EFER, MSR_EFER, read_efer, write_efer },
     { MSR_SYSCFG, MSR_SYSCFG, NULL, ignore_write },

@@ -17,6 +17,7 @@ struct machine {
     bool x2apic;                /* the processor has it, whether or not the guest sees it */
     uint8_t physical_address_bits;
     uint32_t cpuid_signature;   /* leaf 1 EAX */
+    uint64_t apic_base;         /* physical address of the local APICs' page; 0: there is none */
     uint64_t physical_end;      /* first address above RAM and below it every firmware range */
     bool power_known;
     struct acpi_power power;
@@ -24,5 +25,12 @@ struct machine {
 };
 
 extern struct machine machine;
+
+/* The MiB that begins with the local APICs' page: a write to it is an interrupt message on the bus, and
+ * QEMU makes one of a processor's write as well. Physical address; any CPU. */
+static inline bool apic_message_address(uint64_t physical)
+{
+    return machine.apic_base && physical >> 20 == machine.apic_base >> 20;
+}
 
 #endif

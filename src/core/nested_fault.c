@@ -4,6 +4,7 @@
 #include "core/backend.h"
 #include "core/hidden.h"
 #include "core/hidden_access.h"
+#include "core/machine.h"
 #include "strategies/operations.h"
 
 bool guest_nested_fault(struct cpu *cpu, uint64_t guest_physical, bool write)
@@ -12,9 +13,8 @@ bool guest_nested_fault(struct cpu *cpu, uint64_t guest_physical, bool write)
         binding.apic->fault(cpu, guest_physical, write);
         return true;
     }
-    /* The place that the guest has moved its APIC page away from shows what hidden memory shows. */
-    if (!hidden_contains(guest_physical)
-        && (guest_physical & ~UINT64_C(0xfff)) != cpu->apic.hardware_base)
+    /* So do the messages of the APICs, and the place that the guest has moved its page away from. */
+    if (!hidden_contains(guest_physical) && !apic_message_address(guest_physical))
         return false;
     hidden_access(cpu, guest_physical, write);
     return true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Guest-physical addresses are host-physical addresses, in the largest pages that the processor and
- * the memory types allow, but for the hidden region (all of it shows one page of ones, read-only)
- * and what a CPU's own overrides say.
+ * the memory types allow, but for the hidden region and the APICs' message addresses (all of both
+ * shows one page of ones, read-only) and what a CPU's own overrides say.
  *
  * Shared by all CPUs: page directories below the end of RAM, the table of the hidden region, tables
  * of pages whose memory types differ within 2 MiB; constant but for the memory types. A CPU's own
@@ -27,7 +27,9 @@
 
 static const struct nested_format *format;
 static uint64_t *shared_pointers;       /* template of the first 512 GiB */
+static uint64_t ones;                   /* physical: the page of ones */
 static uint64_t hidden_table;           /* physical: 512 entries, all the page of ones */
+static uint64_t *message_table;         /* of the 2 MiB in which the APIC's page lies */
 static uint64_t *directories[ENTRIES];  /* those made for RAM, by GiB */
 static uint64_t *type_tables;           /* TYPE_TABLES of them; used again at each retype */
 static unsigned type_tables_used;
@@ -77,13 +79,43 @@ static bool overlaps_hidden(uint64_t address, uint64_t size)
     return address < hidden_start() + hidden_length() && hidden_start() < address + size;
 }
 
-/* 2 MiB: the hidden region's table, one page, or where the types differ a table of small pages. */
+/* Whether some of [address, address + size) must not be mapped as it is. */
+static bool overlaps_special(uint64_t address, uint64_t size)
+{
+    return overlaps_hidden(address, size)
+           || (machine.apic_base && machine.apic_base - address < size);
+}
+
+static uint64_t entry_of_ones(void)
+{
+    uint64_t type;
+
+    memory_type(ones, SIZE_4K, &type);
+    return ones | format->page[PAGE_READ] | type;
+}
+
+static void fill_message_table(uint64_t address)
+{
+    for (unsigned i = 0; i < ENTRIES; i++) {
+        uint64_t page = address + i * SIZE_4K;
+
+        message_table[i] = page != machine.apic_base && apic_message_address(page)
+                         ? entry_of_ones() : page_entry(page, SIZE_4K, PAGE_READ_WRITE);
+    }
+}
+
+/* 2 MiB: the table of the hidden region or of the APIC's page, one page, or where the types differ a
+ * table of small pages. */
 static uint64_t directory_entry(uint64_t address)
 {
     uint64_t *table;
 
     if (overlaps_hidden(address, SIZE_2M))
         return hidden_table | format->table;
+    if (overlaps_special(address, SIZE_2M)) {
+        fill_message_table(address);
+        return physical_of(message_table) | format->table;
+    }
     if (has_one_type(address, SIZE_2M) || !(table = take_type_table()))
         return page_entry(address, SIZE_2M, PAGE_READ_WRITE);
     for (unsigned i = 0; i < ENTRIES; i++)
@@ -95,7 +127,7 @@ static uint64_t pointer_entry(unsigned index)
 {
     uint64_t address = index * SIZE_1G, *directory = directories[index];
 
-    if (format->pages_1g && !overlaps_hidden(address, SIZE_1G)) {
+    if (format->pages_1g && !overlaps_special(address, SIZE_1G)) {
         if (has_one_type(address, SIZE_1G))
             return page_entry(address, SIZE_1G, PAGE_READ_WRITE);
         if (!directory && !(directory = take_type_table()))
@@ -117,22 +149,22 @@ static void build_shared(void)
 
 void nested_view_prepare(const struct nested_format *vendor)
 {
-    uint64_t *ones = hidden_allocate(SIZE_4K, SIZE_4K);
+    uint64_t *page = hidden_allocate(SIZE_4K, SIZE_4K);
     uint64_t *table = hidden_allocate(SIZE_4K, SIZE_4K);
-    uint64_t type;
 
     format = vendor;
-    memset(ones, 0xff, SIZE_4K);
-    memory_type(physical_of(ones), SIZE_4K, &type);
+    memset(page, 0xff, SIZE_4K);
+    ones = physical_of(page);
     for (unsigned i = 0; i < ENTRIES; i++)
-        table[i] = physical_of(ones) | format->page[PAGE_READ] | type;
+        table[i] = entry_of_ones();
     hidden_table = physical_of(table);
+    message_table = hidden_allocate(SIZE_4K, SIZE_4K);
 
     shared_pointers = hidden_allocate(SIZE_4K, SIZE_4K);
     if (format->memory_type)
         type_tables = hidden_allocate(TYPE_TABLES * SIZE_4K, SIZE_4K);
     for (unsigned i = 0; i < ENTRIES && i * SIZE_1G < machine.physical_end; i++) {
-        if (!format->pages_1g || overlaps_hidden(i * SIZE_1G, SIZE_1G)
+        if (!format->pages_1g || overlaps_special(i * SIZE_1G, SIZE_1G)
             || !has_one_type(i * SIZE_1G, SIZE_1G))
             directories[i] = hidden_allocate(SIZE_4K, SIZE_4K);
     }

@@ -26,9 +26,12 @@ bool xsetbv_safe(uint32_t index, uint64_t value);
 
 static void exit_cpuid(struct cpu *cpu)
 {
+    uint32_t leaf = (uint32_t)cpu->registers->rax, subleaf = (uint32_t)cpu->registers->rcx;
+
     cpu->counters[COUNTER_EXIT_CPUID]++;
     guest_advance_over(cpu, INSTRUCTION_CPUID);
     guest_cpuid(cpu);
+    vmx_filter_cpuid(cpu, leaf, subleaf);
 }
 
 static void exit_msr(struct cpu *cpu, bool write)

@@ -17,6 +17,8 @@
 #define MSR_IA32_PAT                0x00000277
 #define MSR_VMX_FIRST               0x00000480
 #define MSR_VMX_LAST                0x000004ff
+#define MSR_RTIT_FIRST              0x00000560  /* Intel PT writes to physical addresses */
+#define MSR_RTIT_LAST               0x00000587
 #define MSR_X2APIC_FIRST            0x00000800
 #define MSR_X2APIC_LAST             0x000008ff
 #define MSR_EFER                    0xc0000080

@@ -5,10 +5,11 @@
  * aimed at can be used afterwards, that no other register changes, and that a self-IPI arrives.
  */
 #include "apic.h"
-#include "apic_test.h"
+#include "apic_registers.h"
 #include "cpus.h"
 #include "delay.h"
 #include "tap.h"
+#include "undefined.h"
 #include "x86.h"
 
 #define VECTOR_SELF 0x45
@@ -67,7 +68,7 @@ static void read_sized(uint64_t address, unsigned size)
         __asm__ volatile("movq (%1), %0" : "=r"(value) : "r"(address) : "memory");
 }
 
-static bool is_unharmed(unsigned offset)
+bool is_unharmed(unsigned offset)
 {
     uint32_t resting = 0;
     unsigned before = received;
@@ -75,10 +76,10 @@ static bool is_unharmed(unsigned offset)
     bool usable = apic_read(offset) == 0x20;
     apic_write(offset, resting);
     usable = usable && apic_read(offset) == resting;
-    unsigned changed = changed_registers(offset);
+    unsigned changed = apic_changed(offset);
     apic_send(0, ICR_SELF | ICR_FIXED | ICR_ASSERT | VECTOR_SELF);
     interrupts_on();
-    bool arrived = WAIT_UNTIL(received == before + 1);
+    bool arrived = WAIT_UNTIL(__atomic_load_n(&received, __ATOMIC_SEQ_CST) == before + 1);
     interrupts_off();
     return usable && changed == 0 && arrived && apic_bits_empty(APIC_ISR);
 }
@@ -86,7 +87,7 @@ static bool is_unharmed(unsigned offset)
 void check_widths(void)
 {
     interrupts_set_handler(VECTOR_SELF, self_handler);
-    apic_write(APIC_ICR_HIGH, 0);
+    apic_rest();
     for (unsigned i = 0; i < COUNT(targets); i++) {
         uint64_t target = APIC_BASE_ADDRESS + targets[i].offset;
         for (unsigned k = 0; k < COUNT(accesses); k++) {

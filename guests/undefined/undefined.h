@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of the undefined guest share. */
+#ifndef GUEST_UNDEFINED_H
+#define GUEST_UNDEFINED_H
+
+#include <stdbool.h>
+
+/*
+ * The register at `offset`, which rests at 0, can be written, no other register has changed, and a
+ * self-IPI arrives.
+ */
+bool is_unharmed(unsigned offset);
+
+/* widths.c: other widths than 32 bits, and unaligned, on two registers without effect. */
+#define WIDTH_LINES 26
+void check_widths(void);
+
+/* frames.c */
+#define FETCH_LINES 1
+void check_fetch(void);
+#define FRAME_LINES 2
+void check_frame(void);
+
+/* icr.c; needs 2 CPUs. */
+#define ICR_LINES 19
+void check_icr(void);
+
+#endif
