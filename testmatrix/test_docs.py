@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""docs/boot-parameters.md is what the tables of the image say."""
+"""docs/boot-parameters.md and docs/exit-codes.md are what the tables of the image say."""
 
 from pathlib import Path
 
@@ -9,6 +9,10 @@ import pytest
 
 def test_boot_parameters_are_up_to_date() -> None:
     assert gen_docs.TARGET.read_text(encoding="utf-8") == gen_docs.document(), "run tools/gen_docs.py"
+
+
+def test_exit_codes_are_up_to_date() -> None:
+    assert gen_docs.EXIT_CODES.read_text(encoding="utf-8") == gen_docs.exit_codes(), "run tools/gen_docs.py"
 
 
 def test_every_row_is_found() -> None:

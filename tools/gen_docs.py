@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Writes docs/boot-parameters.md from the tables that the image itself is built from.
+"""Writes docs/boot-parameters.md and docs/exit-codes.md from the tables that the image itself is built from.
 
-tools/gen_docs.py           writes the file
-tools/gen_docs.py --check   fails when the file is not what would be written
+tools/gen_docs.py           writes the files
+tools/gen_docs.py --check   fails when a file is not what would be written
 """
 
 import argparse
@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src"
 TARGET = ROOT / "docs" / "boot-parameters.md"
+EXIT_CODES = ROOT / "docs" / "exit-codes.md"
 
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
@@ -193,16 +194,42 @@ def document() -> str:
     return text + MASK
 
 
+EXIT_HEAD = """<!-- Written by tools/gen_docs.py from src/core/exit_codes.def: edit that, then run it. -->
+# How a run of Sextant ends
+
+When Sextant itself ends a run it writes one of these codes to QEMU's `isa-debug-exit` device at port 0xf4 (QEMU's status is
+then code × 2 + 1), then `Shutdown` to Bochs' port 0x8900, then turns the machine off by ACPI; on a machine that has none of
+these it halts. `tools/run.py`, and so `make run` and `make report`, ends with the code itself and says what it means;
+`report=only` on a machine that can run a guest counts as success there (status 0).
+"""
+
+EXIT_TAIL = """
+A guest that turns the machine off by ACPI or resets it gets that; under QEMU with `-no-reboot` both end with status 0.
+`tools/run.py` tells them apart: 0 for soft-off, 3 for a reset. A guest that shuts down (triple fault) resets the machine, as
+on the bare processor. The test guests of `guests/` write codes of their own to the same port: 0x20 when every line was ok,
+0x21 when not.
+"""
+
+
+def exit_codes() -> str:
+    text = EXIT_HEAD + "\n| code | name | meaning |\n|---|---|---|\n"
+    for name, code, meaning in rows(SOURCE / "core/exit_codes.def", "X"):
+        text += f"| {code} | `{name}` | {string(meaning)} |\n"
+    return text + EXIT_TAIL
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
-    wanted = document()
-    if not parser.parse_args().check:
-        TARGET.write_text(wanted, encoding="utf-8")
-    elif not TARGET.exists() or TARGET.read_text(encoding="utf-8") != wanted:
-        print(f"{TARGET.relative_to(ROOT)} is out of date: run {Path(__file__).name}", file=sys.stderr)
-        return 1
-    return 0
+    check = parser.parse_args().check
+    stale = False
+    for target, wanted in ((TARGET, document()), (EXIT_CODES, exit_codes())):
+        if not check:
+            target.write_text(wanted, encoding="utf-8")
+        elif not target.exists() or target.read_text(encoding="utf-8") != wanted:
+            print(f"{target.relative_to(ROOT)} is out of date: run {Path(__file__).name}", file=sys.stderr)
+            stale = True
+    return 1 if stale else 0
 
 
 if __name__ == "__main__":

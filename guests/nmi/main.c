@@ -92,12 +92,17 @@ static void to_self(void)
         uint32_t command;
         const char *name;
     } forms[] = {
-        { NMI_TO(ICR_SELF), "shorthand self" },
         { NMI_TO(0), "physical destination" },
         { NMI_TO(ICR_LOGICAL), "logical destination" },
     };
+    /* The manual calls this combination invalid; QEMU delivers it, Bochs does not. */
+    apic_send(0, NMI_TO(ICR_SELF));
+    delay_microseconds(1000);
+    tap_check(handled_by(0) <= 1, "NMI to self, shorthand self, which is invalid, comes at most once");
+    tap_note("it came %u times", handled_by(0));
+
     apic_write(APIC_LDR, 0x01000000);
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < 2; i++) {
         handled[0] = 0;
         uint32_t id = forms[i].command & ICR_LOGICAL ? 1 : cpus[0].apic_id;
         apic_send((uint8_t)id, forms[i].command);
