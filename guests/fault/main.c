@@ -219,8 +219,8 @@ static const uint8_t user_read[] = { 0x8b, 0x07, 0xcc };
 static const uint8_t user_write[] = { 0xc7, 0x07, 0x30, 0x00, 0x00, 0x00, 0xcc };
 /* lock orl $1, (%rdi) */
 static const uint8_t user_or[] = { 0xf0, 0x83, 0x0f, 0x01, 0xcc };
-/* xorl %esp, %esp; pushq (%rdi) */
-static const uint8_t user_push[] = { 0x31, 0xe4, 0xff, 0x37, 0xcc };
+/* movq %rdi, %rsi; xorl %edi, %edi; movsl */
+static const uint8_t user_movs[] = { 0x48, 0x89, 0xfe, 0x31, 0xff, 0xa5, 0xcc };
 
 static void check_user(const char *text, const uint8_t *code, uint64_t size, uint64_t argument,
                        uint64_t rip, struct expected expected)
@@ -245,8 +245,8 @@ static void check_at_level_3(void)
     either.write_or_read = true;
     check_user("LOCK OR on the supervisor mapping: #PF", user_or, sizeof(user_or), supervisor, 0,
                either);
-    check_user("PUSH from a user mapping to an unmapped stack: #PF", user_push, sizeof(user_push),
-               user, 2, PAGE_FAULT(FAULT_USER | FAULT_WRITE, ~7ul));
+    check_user("MOVS from a user mapping of the APIC to address 0, a supervisor's: #PF", user_movs,
+               sizeof(user_movs), user, 5, PAGE_FAULT(FAULT_PRESENT | FAULT_USER | FAULT_WRITE, 0));
 
     struct fault fault = *user_run(user_write, sizeof(user_write), user);
     uint32_t priority = apic_read(APIC_TPR);

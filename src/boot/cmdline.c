@@ -287,7 +287,11 @@ static void unknown_capability(struct parser *p, struct piece value)
     append_quoted(&text, value);
     text_append(&text, ". ");
     if (meant(&nearest, value) != NULL) {
-        text_append(&text, "Did you mean \"%s\"? ", nearest.word);
+        text_append(&text, "Did you mean \"");
+        for (const char *c = nearest.word; *c != '\0'; c++) {
+            text_append(&text, "%c", tolower((unsigned char)*c));
+        }
+        text_append(&text, "\"? ");
     }
     text_append(&text, "It takes a comma list of the capabilities that the report lists, by "
                 "identifier or name without blanks (mask=vmx_monitor_trap_flag or "

@@ -59,6 +59,9 @@ static const char *trust(const struct report_input *input, enum axis axis)
     if (input->request->selftest[selection->chosen] == SELFTEST_PASSED) {
         return "verified";
     }
+    if (input->request->selftest[selection->chosen] == SELFTEST_LIMITED) {
+        return "works, with a limit";
+    }
     return selection->verified ? "nothing to test" : "advertised, not tested";
 }
 
@@ -236,6 +239,7 @@ static void write_selftests(const struct report_environment *environment,
     static const char *const names[] = {
         [SELFTEST_NOT_RUN] = "not run",
         [SELFTEST_PASSED]  = "passed",
+        [SELFTEST_LIMITED] = "limited",
         [SELFTEST_FAILED]  = "FAILED",
     };
 

@@ -251,6 +251,7 @@ static void write_selftests(struct json *json, const struct report_environment *
     static const char *const names[] = {
         [SELFTEST_NOT_RUN] = "not run",
         [SELFTEST_PASSED]  = "passed",
+        [SELFTEST_LIMITED] = "limited",
         [SELFTEST_FAILED]  = "failed",
     };
 
@@ -377,7 +378,19 @@ static void add_advice(void *context, const char *sentence)
 
 static void write_remarks(struct json *json, const struct report_input *input)
 {
+    uint32_t repeated = input->parameters != NULL ? input->parameters->repeated : 0;
+
     open(json, "notes", '[');
+    for (unsigned i = 0; i < PARAMETER_COUNT; i++) {
+        char sentence[64];
+
+        if ((repeated >> i & 1) != 0) {
+            format_text(sentence, sizeof(sentence),
+                        "%s was given more than once; the last one counts.",
+                        parameter_key((enum parameter_id)i));
+            string(json, NULL, sentence);
+        }
+    }
     for (size_t i = 0; i < input->environment->note_count; i++) {
         string(json, NULL, input->environment->notes[i]);
     }

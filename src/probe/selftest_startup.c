@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The self-test of startup=sipi: another CPU runs a micro-guest, the boot CPU sends it an INIT and then,
- * while it waits in hardware, a SIPI. Neither CPU waits for ever: the micro-guest ends by itself, and
- * the boot CPU counts. (Bochs 2.7's INIT exit never ends: each entry exits again.) */
+/* The self-test of startup=sipi: another CPU runs a micro-guest, the boot CPU sends it an INIT and
+ * then, while it waits in hardware, a SIPI. Neither CPU waits for ever: the micro-guest ends by
+ * itself, and the boot CPU counts. (Bochs 2.7's INIT exit never ends: each entry exits again.)
+ *
+ * Where that works, the two are sent back to back, as kernels do: the SIPI comes while the INIT is
+ * being handled in root operation, or the CPU is fast enough. A host that loses one is not for
+ * `auto`. */
 #include "probe/selftest_startup.h"
 
 #include <stdatomic.h>
@@ -23,9 +27,16 @@
 #define DELAY_BEFORE_SENDING 200
 #define PATIENCE            1000000     /* microseconds, at least */
 
+#define ROUNDS              8           /* of INIT and SIPI back to back */
+#define ROUND_PATIENCE      10000       /* microseconds until a SIPI counts as lost */
+
 enum phase { PHASE_BEFORE, PHASE_SPINS, PHASE_WAITS, PHASE_DONE, PHASE_FAILED };
 
+const char selftest_startup_limited[] =
+    "it works, but a SIPI right after an INIT is lost here: for those who ask only";
+
 static _Atomic uint32_t phase;
+static _Atomic uint32_t spinning, rounds;   /* of the second part: begun, done */
 static const char *problem;
 
 static void fail(const char *sentence)
@@ -91,6 +102,57 @@ static void target(struct cpu *cpu)
         backend->disable(cpu);
 }
 
+/* What an INIT costs a guest's CPU until it waits is in between, as far as it takes time. */
+static void take_pairs(struct cpu *cpu)
+{
+    struct general_registers registers = { 0 };
+
+    cpu->registers = &registers;
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        selftest_reset(cpu, selftest_spin);
+        atomic_fetch_add(&spinning, 1);
+        selftest_enter(cpu);
+        local_apic_init_state();
+        binding.startup->wait(cpu);
+        selftest_enter(cpu);
+        atomic_fetch_add(&rounds, 1);
+    }
+    memset(cpu->counters, 0, sizeof cpu->counters);
+    cpu->history_next = 0;
+}
+
+static bool counted(_Atomic uint32_t *counter, uint32_t wanted, unsigned patience)
+{
+    for (unsigned i = 0; i < patience; i++) {
+        if (atomic_load(counter) >= wanted)
+            return true;
+        delay(1);
+    }
+    return false;
+}
+
+/* One SIPI each; a second one only to get the CPU back. */
+static bool pairs_arrive(struct cpu *other)
+{
+    bool all = true;
+
+    atomic_store(&spinning, 0);
+    atomic_store(&rounds, 0);
+    smp_do(other, take_pairs);
+    for (uint32_t i = 1; i <= ROUNDS; i++) {
+        counted(&spinning, i, PATIENCE);
+        delay(DELAY_BEFORE_SENDING);
+        local_apic_send(other->apic_id, ICR_INIT_ASSERT);
+        local_apic_send(other->apic_id, ICR_SIPI | TEST_VECTOR);
+        if (counted(&rounds, i, ROUND_PATIENCE))
+            continue;
+        all = false;
+        local_apic_send(other->apic_id, ICR_SIPI | TEST_VECTOR);
+        counted(&rounds, i, PATIENCE);
+    }
+    return all;
+}
+
 static bool reached(enum phase wanted)
 {
     for (unsigned i = 0; i < PATIENCE; i++) {
@@ -109,7 +171,8 @@ static void send(struct cpu *to, uint32_t command)
     local_apic_send(to->apic_id, command);
 }
 
-/* After a failure the CPU is started anew, whatever state it is in; one that does not come is lost. */
+/* After a failure the CPU is started anew, whatever state it is in; one that does not come is
+ * lost. */
 static const char *give_up(struct cpu *other)
 {
     const char *sentence = atomic_load(&phase) == PHASE_FAILED ? problem
@@ -134,5 +197,7 @@ const char *selftest_startup(struct cpu *cpu)
     if (!reached(PHASE_WAITS))
         return give_up(other);
     send(other, ICR_SIPI | TEST_VECTOR);
-    return reached(PHASE_DONE) ? NULL : give_up(other);
+    if (!reached(PHASE_DONE))
+        return give_up(other);
+    return pairs_arrive(other) ? NULL : selftest_startup_limited;
 }

@@ -108,6 +108,7 @@ struct preference {
 enum selftest_verdict {
     SELFTEST_NOT_RUN,
     SELFTEST_PASSED,
+    SELFTEST_LIMITED,           /* works, with a limit: not preferred by auto */
     SELFTEST_FAILED
 };
 

@@ -8,10 +8,10 @@
  * vector tells them apart, since exceptions end at 31. */
 static uint8_t true_type(uint8_t type, uint8_t vector)
 {
+    if (vector == VECTOR_NMI && type != EVENT_SOFTWARE_INTERRUPT)
+        return EVENT_NMI;
     if (type != EVENT_EXCEPTION)
         return type;
-    if (vector == VECTOR_NMI)
-        return EVENT_NMI;
     return vector >= 32 ? EVENT_EXTERNAL_INTERRUPT : type;
 }
 
@@ -29,12 +29,20 @@ void svm_take_interrupted(struct cpu *cpu)
     event->error = (uint32_t)(information >> EVENT_ERROR_SHIFT);
 }
 
+/* An NMI is injected as an interrupt with its vector: the handler is entered in the same way, and the
+ * processor's own blocking of NMIs, of which nmi=iret keeps no account, stays out of it. Otherwise a
+ * guest that never leaves its NMI handler could not be reached by a kick. */
+static uint64_t injected_type(const struct event *event)
+{
+    return event->type == EVENT_NMI ? EVENT_EXTERNAL_INTERRUPT : event->type;
+}
+
 void svm_inject(struct cpu *cpu)
 {
     struct event *event = &cpu->event;
 
     vmcb_of(cpu)->event_injection = EVENT_VALID | event->vector
-        | (uint64_t)event->type << EVENT_TYPE_SHIFT
+        | injected_type(event) << EVENT_TYPE_SHIFT
         | (event->has_error ? EVENT_ERROR_VALID : 0)
         | (uint64_t)event->error << EVENT_ERROR_SHIFT;
     event->valid = false;

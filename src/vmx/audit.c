@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Why a VM entry was refused: the processor says "error 7" or "invalid guest state"; this says which
- * control or field (SDM Vol 3: VM Entries > Checks on VMX Controls and Host-State Area; Checking and
- * Loading Guest State). In the manual's order; all violations, not the first. */
+/* Why a VM entry was refused: the processor says "error 7" or "invalid guest state"; this says
+ * which control or field (SDM Vol 3: VM Entries > Checks on VMX Controls and Host-State Area;
+ * Checking and Loading Guest State). In the manual's order; all violations, not the first. */
 #include "core/machine.h"
 #include "lib/console.h"
 #include "vmx/vmx.h"
@@ -82,18 +82,24 @@ static void check_control_registers(struct cpu *cpu)
     bool long_mode = vmcs_read(VMCS_ENTRY_CONTROLS)
                    & 1u << capability_row(CAPABILITY_VMX_ENTRY_IA32E_MODE_GUEST)->bit;
 
-    complain((cr0 & vmx_cr0_fixed) != vmx_cr0_fixed, "a bit of the guest's CR0 that VMX fixes is 0");
+    complain((cr0 & vmx_cr0_fixed) != vmx_cr0_fixed,
+             "a bit of the guest's CR0 that VMX fixes is 0");
     complain(cr0 & CR0_PG && !(cr0 & CR0_PE), "the guest's CR0 has PG without PE");
-    complain((cr4 & vmx_cr4_fixed) != vmx_cr4_fixed, "a bit of the guest's CR4 that VMX fixes is 0");
-    complain(long_mode && !(cr0 & CR0_PG), "\"IA-32e mode guest\" is 1 and the guest's CR0.PG is 0");
-    complain(long_mode && !(cr4 & CR4_PAE), "\"IA-32e mode guest\" is 1 and the guest's CR4.PAE is 0");
-    complain(!long_mode && cr4 & CR4_PCIDE, "\"IA-32e mode guest\" is 0 and the guest's CR4.PCIDE is 1");
+    complain((cr4 & vmx_cr4_fixed) != vmx_cr4_fixed,
+             "a bit of the guest's CR4 that VMX fixes is 0");
+    complain(long_mode && !(cr0 & CR0_PG),
+             "\"IA-32e mode guest\" is 1 and the guest's CR0.PG is 0");
+    complain(long_mode && !(cr4 & CR4_PAE),
+             "\"IA-32e mode guest\" is 1 and the guest's CR4.PAE is 0");
+    complain(!long_mode && cr4 & CR4_PCIDE,
+             "\"IA-32e mode guest\" is 0 and the guest's CR4.PCIDE is 1");
     complain(vmcs_read(VMCS_GUEST_CR3) >> machine.physical_address_bits,
              "the guest's CR3 is beyond the physical address width");
     complain(vmcs_read(VMCS_GUEST_DR7) >> 32, "the high half of the guest's DR7 is not 0");
     complain(vmcs_read(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_RESERVED,
              "a reserved bit of the guest's IA32_DEBUGCTL is 1");
-    complain(!(efer & EFER_LMA) != !long_mode, "the guest's EFER.LMA differs from \"IA-32e mode guest\"");
+    complain(!(efer & EFER_LMA) != !long_mode,
+             "the guest's EFER.LMA differs from \"IA-32e mode guest\"");
     complain(cr0 & CR0_PG && !(efer & EFER_LMA) != !(efer & EFER_LME),
              "the guest's EFER.LMA differs from EFER.LME while paging is on");
 }
@@ -121,7 +127,8 @@ static void check_segment(enum guest_segment which, const char *name)
     if (!wrong)
         return;
     found++;
-    console_print("VM entry: the guest's %s is impossible: access rights %#x, limit %#x, base %#lx\n",
+    console_print("VM entry: the guest's %s is impossible: access rights %#x, limit %#x, "
+                  "base %#lx\n",
                   name, (unsigned)rights, (unsigned)limit, (unsigned long)base);
 }
 
@@ -134,8 +141,10 @@ static void check_segments(void)
              "the guest's TR selector names the LDT");
     for (unsigned i = GUEST_ES; i <= GUEST_TR && !(rflags & RFLAGS_VM); i++)
         check_segment(i, names[i]);
-    complain(vmcs_read(VMCS_GUEST_GDTR_LIMIT) >> 16, "the guest's GDTR limit has more than 16 bits");
-    complain(vmcs_read(VMCS_GUEST_IDTR_LIMIT) >> 16, "the guest's IDTR limit has more than 16 bits");
+    complain(vmcs_read(VMCS_GUEST_GDTR_LIMIT) >> 16,
+             "the guest's GDTR limit has more than 16 bits");
+    complain(vmcs_read(VMCS_GUEST_IDTR_LIMIT) >> 16,
+             "the guest's IDTR limit has more than 16 bits");
 }
 
 static void check_rip_and_events(void)
@@ -143,17 +152,20 @@ static void check_rip_and_events(void)
     uint64_t rflags = vmcs_read(VMCS_GUEST_RFLAGS), rip = vmcs_read(VMCS_GUEST_RIP);
     uint32_t cs = (uint32_t)vmcs_read(VMCS_GUEST_ES_ACCESS_RIGHTS + 2 * GUEST_CS);
     uint64_t state = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
-    uint64_t pending = vmcs_read(VMCS_GUEST_PENDING_DEBUG), activity = vmcs_read(VMCS_GUEST_ACTIVITY);
+    uint64_t pending = vmcs_read(VMCS_GUEST_PENDING_DEBUG);
+    uint64_t activity = vmcs_read(VMCS_GUEST_ACTIVITY);
     uint32_t event = (uint32_t)vmcs_read(VMCS_ENTRY_INTERRUPTION);
     unsigned type = event >> INTERRUPTION_TYPE_SHIFT & INTERRUPTION_TYPE;
     bool shadow = state & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS);
     bool steps = rflags & RFLAGS_TF && !(vmcs_read(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF);
 
-    complain(rip >> 32 && !(cs & SEGMENT_LONG), "the guest's RIP has more than 32 bits outside 64-bit code");
+    complain(rip >> 32 && !(cs & SEGMENT_LONG),
+             "the guest's RIP has more than 32 bits outside 64-bit code");
     complain(rflags & RFLAGS_RESERVED || !(rflags & RFLAGS_FIXED),
              "a reserved bit of the guest's RFLAGS has the wrong value");
     complain(activity > ACTIVITY_WAIT_FOR_SIPI, "the guest's activity state is none of the four");
-    complain(activity == ACTIVITY_HLT && shadow, "the guest is in HLT and blocked by STI or MOV SS");
+    complain(activity == ACTIVITY_HLT && shadow,
+             "the guest is in HLT and blocked by STI or MOV SS");
     complain(state & INTERRUPTIBILITY_SMI, "the guest is blocked by an SMI outside SMM");
     complain((state & 3) == 3, "the guest is blocked by STI and by MOV SS at once");
     complain(state & INTERRUPTIBILITY_STI && !(rflags & RFLAGS_IF),

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* MOV to CR0 and CR4 when it changes a bit that is not the guest's (SDM Vol 3: VMX Non-Root Operation >
- * Changes to Instruction Behavior in VMX Non-Root Operation; Guest/Host Masks and Read Shadows).
+/* MOV to CR0 and CR4 when it changes a bit that is not the guest's (SDM Vol 3: VMX Non-Root
+ * Operation > Changes to Instruction Behavior in VMX Non-Root Operation; Guest/Host Masks and Read
+ * Shadows).
  *
- * The read shadow takes what the guest wants to see, and the instruction is executed again: it then
- * differs from the shadow in nothing, does not exit, and the processor itself makes of the other bits
- * what it must (faults, PDPTEs, long mode). What would fault is refused here before the shadow moves. */
+ * The read shadow takes what the guest wants to see, and the instruction is executed again: it
+ * then differs from the shadow in nothing, does not exit, and the processor itself makes of the
+ * other bits what it must (faults, PDPTEs, long mode). What would fault is refused here before the
+ * shadow moves. */
 #include "core/backend.h"
 #include "core/guest_memory.h"
 #include "vmx/vmx.h"

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which VMX controls are used (SDM Vol 3: Virtual Machine Control Structures > VM-Execution Control
- * Fields, VM-Exit Control Fields, VM-Entry Control Fields; VMX Capability Reporting Facility). A
- * control enters a VMCS only through this file, which knows what the sealed capability table allows.
+/* Which VMX controls are used (SDM Vol 3: Virtual Machine Control Structures > VM-Execution
+ * Control Fields, VM-Exit Control Fields, VM-Entry Control Fields; VMX Capability Reporting
+ * Facility). A control enters a VMCS only through this file, which knows what the sealed
+ * capability table allows.
  *
- * Required: without it no guest can run. Preferred: used where it is allowed. On demand: allowed or
- * not, set and cleared while the guest runs. What must be 1 is set, and what must be 1 but would
- * cause exits that nobody handles is a miss like a required control that is absent. */
+ * Required: without it no guest can run. Preferred: used where it is allowed. On demand: allowed
+ * or not, set and cleared while the guest runs. What must be 1 is set, and what must be 1 but
+ * would cause exits that nobody handles is a miss like a required control that is absent. */
 #include <string.h>
 
 #include "lib/format.h"
@@ -26,7 +27,7 @@ static const uint16_t required[] = {
 
 static const uint16_t preferred[] = {
     CAPABILITY_VMX_IO_BITMAPS,
-    CAPABILITY_VMX_ENABLE_RDTSCP,           /* each of these instructions is #UD without its control */
+    CAPABILITY_VMX_ENABLE_RDTSCP,           /* without its control each is #UD */
     CAPABILITY_VMX_ENABLE_INVPCID,
     CAPABILITY_VMX_ENABLE_XSAVES,
     CAPABILITY_VMX_USER_WAIT,
@@ -35,8 +36,10 @@ static const uint16_t preferred[] = {
 /* All of a group or none: a value that is loaded on one way and not on the other would leak. */
 #define GROUP_MAX 4
 static const uint16_t groups[][GROUP_MAX] = {
-    { CAPABILITY_VMX_ENTRY_LOAD_EFER, CAPABILITY_VMX_EXIT_SAVE_EFER, CAPABILITY_VMX_EXIT_LOAD_EFER },
-    { CAPABILITY_VMX_ENTRY_LOAD_PAT, CAPABILITY_VMX_EXIT_SAVE_PAT, CAPABILITY_VMX_EXIT_LOAD_PAT },
+    { CAPABILITY_VMX_ENTRY_LOAD_EFER, CAPABILITY_VMX_EXIT_SAVE_EFER,
+      CAPABILITY_VMX_EXIT_LOAD_EFER },
+    { CAPABILITY_VMX_ENTRY_LOAD_PAT, CAPABILITY_VMX_EXIT_SAVE_PAT,
+      CAPABILITY_VMX_EXIT_LOAD_PAT },
 };
 
 static const uint16_t on_demand[] = {
@@ -152,7 +155,8 @@ bool vmx_controls_compose(const struct capabilities *capabilities, char *error, 
             use(preferred[i]);
     }
     /* A VPID that cannot be flushed is worse than none. */
-    if (vmx_control_allowed(CAPABILITY_VMX_VPID) && capability_has(capabilities, CAPABILITY_VMX_INVVPID)
+    if (vmx_control_allowed(CAPABILITY_VMX_VPID)
+        && capability_has(capabilities, CAPABILITY_VMX_INVVPID)
         && (capability_has(capabilities, CAPABILITY_VMX_INVVPID_SINGLE)
             || capability_has(capabilities, CAPABILITY_VMX_INVVPID_ALL)))
         use(CAPABILITY_VMX_VPID);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Extended page tables (SDM Vol 3: VMX Support for Address Translation > The Extended Page Table
- * Mechanism (EPT); Caching Translation Information): the format of core/nested_view.c that VMX reads,
- * and what the processor caches. Memory types are in the entries, since MTRRs do not count for a
- * guest's accesses. Accessed and dirty flags stay off. */
+ * Mechanism (EPT); Caching Translation Information): the format of core/nested_view.c that VMX
+ * reads, and what the processor caches. Memory types are in the entries, since MTRRs do not count
+ * for a guest's accesses. Accessed and dirty flags stay off. */
 #include "core/hidden.h"
 #include "core/nested_view.h"
 #include "lib/panic.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Event injection and events whose delivery an exit cut short (SDM Vol 3: VM Entries > Event Injection;
- * VM Exits > Information for VM Exits During Event Delivery). The numbers of the types are those of
- * core/event.h; VMX has two more, for INT1 and for INT3 and INTO. */
+/* Event injection and events whose delivery an exit cut short (SDM Vol 3: VM Entries > Event
+ * Injection; VM Exits > Information for VM Exits During Event Delivery). The numbers of the types
+ * are those of core/event.h; VMX has two more, for INT1 and for INT3 and INTO. */
 #include "vmx/vmx.h"
 
 static bool is_soft(uint8_t type)

@@ -66,8 +66,9 @@ static void exit_io(struct cpu *cpu)
         cpu->registers->rax = size == 4 ? result : (rax & ~mask) | result;
 }
 
-/* An IRET whose stack access faulted has unblocked NMIs already, but will be executed again. A single
- * step that is pending without a shadow is Bochs 2.7's, which makes it when an instruction exits. */
+/* An IRET whose stack access faulted has unblocked NMIs already, but will be executed again. A
+ * single step that is pending without a shadow is Bochs 2.7's, which makes it when an instruction
+ * exits. */
 static void settle_after_fault(struct cpu *cpu, uint64_t qualification)
 {
     if (qualification & QUALIFICATION_EPT_NMI_UNBLOCKED && !cpu->interrupted.valid)
@@ -90,8 +91,8 @@ static void exit_ept_violation(struct cpu *cpu)
         event_raise_gp(cpu);
 }
 
-/* NMIs stay blocked after this exit until an IRET: the host's handler has one. Bochs 2.7 says that the
- * guest's NMIs are blocked too; that can only be after one was injected. */
+/* NMIs stay blocked after this exit until an IRET: the host's handler has one. Bochs 2.7 says that
+ * the guest's NMIs are blocked too; that can only be after one was injected. */
 static void exit_nmi(struct cpu *cpu)
 {
     struct vmx_cpu *vmx = vmx_of(cpu);
@@ -160,6 +161,8 @@ static void exit_monitor_trap(struct cpu *cpu)
     cpu->counters[COUNTER_EXIT_MTF]++;
     if (step_active(cpu))
         step_finish(cpu);
+    else
+        selftest_ends(cpu, NULL);
 }
 
 static void exit_vmx_instruction(struct cpu *cpu)
@@ -177,7 +180,8 @@ static void exit_invd(struct cpu *cpu)
     __asm__ volatile("wbinvd" : : : "memory");
 }
 
-/* The processor itself judges the value, in the host. XCR0 stays the guest's: the host saves nothing. */
+/* The processor itself judges the value, in the host. XCR0 stays the guest's: the host saves
+ * nothing. */
 static void exit_xsetbv(struct cpu *cpu)
 {
     struct general_registers *registers = cpu->registers;

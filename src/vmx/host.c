@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The host-state area: what every VM exit loads (SDM Vol 3: Virtual Machine Control Structures >
- * Host-State Area; VM Exits > Loading Host State). TR must name a task state segment, so each CPU has
- * one, and a descriptor table of its own that describes it. */
+ * Host-State Area; VM Exits > Loading Host State). TR must name a task state segment, so each CPU
+ * has one, and a descriptor table of its own that describes it. */
 #include "boot/layout.h"
 #include "core/hidden.h"
 #include "vmx/vmx.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Memory types of host memory, from the MTRRs (SDM Vol 3: Memory Cache Control > Memory Type Range
- * Registers (MTRRs)): EPT entries carry them, since the processor does not apply MTRRs to a guest's
- * accesses. All CPUs have the same; the image reads those of the boot CPU.
+ * Registers (MTRRs)): EPT entries carry them, since the processor does not apply MTRRs to a
+ * guest's accesses. All CPUs have the same; the image reads those of the boot CPU.
  *
- * The guest may write its MTRRs. Kernels turn them off first, and write the same values on each CPU:
- * while they are off nothing follows, and afterwards only what differs from what the tables were
- * built with makes all CPUs stop for the moment in which 2 MiB entries get their new types. */
+ * The guest may write its MTRRs. Kernels turn them off first, and write the same values on each
+ * CPU: while they are off nothing follows, and afterwards only what differs from what the tables
+ * were built with makes all CPUs stop for the moment in which 2 MiB entries get their new types. */
 #include <string.h>
 
 #include "core/machine.h"

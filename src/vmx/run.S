@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* void vmx_run(struct general_registers *area, const _Atomic uint32_t *wakeup, const uint32_t *launched)
+/* void vmx_run(struct general_registers *area, const _Atomic uint32_t *wakeup, const uint32_t
+ * *launched)
  *
- * The VM-entry loop (SDM Vol 3: VM Entries; VM Exits). RIP, RSP and RFLAGS of the guest live in the
- * VMCS, CR2 and the SYSCALL MSRs stay the guest's while the host runs: it uses none of them. VM
- * exits load the RSP that is written here, from which everything else is found.
+ * The VM-entry loop (SDM Vol 3: VM Entries; VM Exits). RIP, RSP and RFLAGS of the guest live in
+ * the VMCS, CR2 and the SYSCALL MSRs stay the guest's while the host runs: it uses none of them.
+ * VM exits load the RSP that is written here, from which everything else is found.
  *
  * An NMI of the host that comes after vmx_prepare_entry() looked at the mailbox, but before the
  * entry, would be slept over. Its handler sets *wakeup, which is tested here; an NMI between this
@@ -115,7 +116,8 @@ vmx_exit_point:
         popq    %rbx
         ret
 
-/* void vmx_unblock_nmis(void): an IRET to where it is, the only thing that ends the blocking of NMIs. */
+/* void vmx_unblock_nmis(void): an IRET to where it is, the only thing that ends the blocking of
+ * NMIs. */
         .global vmx_unblock_nmis
 vmx_unblock_nmis:
         movq    %rsp, %rax

@@ -20,9 +20,9 @@
 SEALED uint64_t vmx_cr0_fixed, vmx_cr4_fixed;
 SEALED static uint64_t cr0_mask, cr4_mask;
 
-/* Bits of CR0 and CR4 that are not the guest's: those that VMX fixes, which the guest sees as it set
- * them; CD and NW, since the host's caches stay on (SDM Vol 3: Guest/Host Masks and Read Shadows);
- * VMXE and SMXE, which a processor without VMX and SMX does not have. */
+/* Bits of CR0 and CR4 that are not the guest's: those that VMX fixes, which the guest sees as it
+ * set them; CD and NW, since the host's caches stay on (SDM Vol 3: Guest/Host Masks and Read
+ * Shadows); VMXE and SMXE, which a processor without VMX and SMX does not have. */
 void vmx_vmcs_prepare(const struct capabilities *capabilities)
 {
     vmx_cr0_fixed = capabilities->vmx_cr0_fixed0 & ~(CR0_PE | CR0_PG);
@@ -199,14 +199,16 @@ void vmx_segment_read(struct cpu *cpu, enum guest_segment which, struct segment_
     rights = (uint32_t)vmcs_read(VMCS_GUEST_ES_ACCESS_RIGHTS + 2 * which);
     out->selector = (uint16_t)vmcs_read(VMCS_GUEST_ES_SELECTOR + 2 * which);
     if (!(rights & VMCS_SEGMENT_UNUSABLE))
-        out->attributes = (uint16_t)((rights & VMCS_SEGMENT_LOW) | (rights & VMCS_SEGMENT_HIGH) >> 4);
+        out->attributes = (uint16_t)((rights & VMCS_SEGMENT_LOW)
+                                     | (rights & VMCS_SEGMENT_HIGH) >> 4);
     else if (which == GUEST_SS)
         out->attributes = rights & 0x60;    /* a null SS still has the privilege level */
 }
 
 void vmx_segment_write(struct cpu *cpu, enum guest_segment which, const struct segment_state *in)
 {
-    uint32_t rights = (in->attributes & VMCS_SEGMENT_LOW) | (in->attributes << 4 & VMCS_SEGMENT_HIGH);
+    uint32_t rights = (in->attributes & VMCS_SEGMENT_LOW)
+                    | (in->attributes << 4 & VMCS_SEGMENT_HIGH);
 
     (void)cpu;
     vmcs_write(VMCS_GUEST_ES_BASE + 2 * which, in->base);
@@ -241,7 +243,8 @@ uint64_t vmx_interrupt_shadow_read(struct cpu *cpu)
 void vmx_interrupt_shadow_write(struct cpu *cpu, uint64_t shadow)
 {
     uint64_t state = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
-    uint64_t wanted = (state & ~(uint64_t)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)) | shadow;
+    uint64_t both = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS;
+    uint64_t wanted = (state & ~both) | shadow;
 
     (void)cpu;
     if (wanted != state)
@@ -262,9 +265,9 @@ void vmx_nmi_window_request(struct cpu *cpu, bool wanted)
     vmx_control_set(cpu, CAPABILITY_VMX_NMI_WINDOW_EXITING, wanted);
 }
 
-/* Both make the guest exit after an injected event's delivery, before an instruction: the timer, since
- * it counts from 0; the window, unless NMIs are blocked (SDM Vol 3: VM Entries > VM-Entry Event
- * Injection; VMX Non-Root Operation > Other Causes of VM Exits). */
+/* Both make the guest exit after an injected event's delivery, before an instruction: the timer,
+ * since it counts from 0; the window, unless NMIs are blocked (SDM Vol 3: VM Entries > VM-Entry
+ * Event Injection; VMX Non-Root Operation > Other Causes of VM Exits). */
 void vmx_exit_after_delivery(struct cpu *cpu)
 {
     if (vmx_control_allowed(CAPABILITY_VMX_PREEMPTION_TIMER))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The VMX backend (SDM Vol 3: Introduction to Virtual Machine Extensions > Enabling and Entering VMX
- * Operation; VMX Instruction Reference). */
+/* The VMX backend (SDM Vol 3: Introduction to Virtual Machine Extensions > Enabling and Entering
+ * VMX Operation; VMX Instruction Reference). */
 #include "vmx/vmx.h"
 
 #include <string.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the files of the VMX backend share (SDM Vol 3: Introduction to Virtual Machine Extensions). */
+/* What the files of the VMX backend share (SDM Vol 3: Introduction to Virtual Machine
+ * Extensions). */
 #ifndef SEXTANT_VMX_VMX_H
 #define SEXTANT_VMX_VMX_H
 
@@ -22,10 +23,10 @@ struct msr_entry {
 
 /* What a CPU has besides its VMCS; in hidden memory, by CPU index. */
 struct vmx_cpu {
-    /* Of the MSRs that an area switches: the guest's (loaded at entry, stored at exit), the host's. */
+    /* Of the MSRs that an area switches: loaded at entry and stored at exit; loaded at exit. */
     struct msr_entry guest_msr[SWITCHED_MSRS], host_msr[SWITCHED_MSRS];
     uint32_t task_state[26];        /* the host's TSS: it must exist, nothing in it is used */
-    uint64_t gdt[6];                /* the host's GDT: with a TSS, whose busy bit is this CPU's own */
+    uint64_t gdt[6];                /* the host's, with a TSS of this CPU's own */
     uint64_t ept_pointer;
     uint32_t controls[VMX_WORD_COUNT];  /* what the VMCS holds */
     uint64_t exits_at_sipi;         /* how many exits there had been when the last SIPI came */
@@ -33,7 +34,7 @@ struct vmx_cpu {
     uint32_t soft_length;           /* bytes of the instruction that raised the queued soft event */
     bool in_vmx_operation;
     bool flush_ept, flush_vpid;     /* before the next entry */
-    bool nmi_may_be_blocked;        /* an NMI was injected, and no exit has shown it unblocked since */
+    bool nmi_may_be_blocked;        /* since one was injected; an exit may show the contrary */
 };
 
 extern struct vmx_cpu *vmx_cpus;
@@ -43,8 +44,8 @@ static inline struct vmx_cpu *vmx_of(struct cpu *cpu)
     return &vmx_cpus[cpu->index];
 }
 
-/* run.S: enters the guest and calls vmx_exit() after each exit, until that returns true. `wakeup` is
- * looked at right before every entry, `launched` says whether the VMCS has been launched. */
+/* run.S: enters the guest and calls vmx_exit() after each exit, until that returns true. `wakeup`
+ * is looked at right before every entry, `launched` says whether the VMCS has been launched. */
 void vmx_run(struct general_registers *area, const _Atomic uint32_t *wakeup,
              const uint32_t *launched);
 

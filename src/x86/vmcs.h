@@ -212,7 +212,8 @@ static inline void vmcs_write(uint64_t field, uint64_t value)
         vmcs_access_failed("VMWRITE", field);
 }
 
-/* VMXON, VMCLEAR and VMPTRLD of the region at a physical address; false when the processor refuses. */
+/* VMXON, VMCLEAR and VMPTRLD of the region at a physical address; false when the processor
+ * refuses. */
 static inline bool vmx_on(uint64_t physical)
 {
     bool failed;

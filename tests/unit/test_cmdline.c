@@ -193,7 +193,7 @@ static void masks(void **state)
     assert_int_equal(capabilities.state[CAPABILITY_VMX_VIRTUAL_NMIS], CAPABILITY_ADVERTISED);
 
     assert_error_contains("mask=NRIP", "mask= does not know the capability \"NRIP\". Did you mean "
-                          "\"NRIPS\"?");
+                          "\"nrips\"?");
     assert_error_contains("mask=,", "mask= does not know the capability \"\"");
     assert_error_contains("mask=frobnicator", "by identifier or name without blanks");
     assert_null(strstr(error.text, "Did you mean"));

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* step=mtf (VMX): one instruction by the monitor trap flag (SDM Vol 3: VMX Non-Root Operation > Monitor
- * Trap Flag). The guest's TF, DR6 and DEBUGCTL stay its own: a trap of its own is pending when the step
- * ends, since the exit comes before it.
+/* step=mtf (VMX): one instruction by the monitor trap flag (SDM Vol 3: VMX Non-Root Operation >
+ * Monitor Trap Flag). The guest's TF, DR6 and DEBUGCTL stay its own: a trap of its own is pending
+ * when the step ends, since the exit comes before it.
  *
- * Changed for the step, and put back: IF, since an interrupt would be delivered first; blocking by STI
- * or MOV SS (one instruction ends it); the exception intercepts, because a fault would end the step at
- * its handler. RF is set, because the breakpoints on the instruction itself were reported before the
- * exit that led here. */
+ * Changed for the step, and put back: IF, since an interrupt would be delivered first; blocking by
+ * STI or MOV SS (one instruction ends it); the exception intercepts, because a fault would end the
+ * step at its handler. RF is set, because the breakpoints on the instruction itself were reported
+ * before the exit that led here. */
 #include "core/backend.h"
 #include "core/cpu.h"
 #include "strategies/operations.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* startup=sipi (VMX): the hardware delivers INIT and SIPI, and both exit on the CPU that they are for
- * (SDM Vol 3: VM Exits > Other Causes of VM Exits; Virtual Machine Control Structures > Guest
- * Non-Register State, wait-for-SIPI). Nothing of the sender's APIC is watched. A CPU that waits is in
- * non-root operation with NMIs blocked: no kick reaches it, and none is needed. A SIPI that meets a CPU
- * in root operation is lost by the processor, so the INIT exit has to be short. */
+/* startup=sipi (VMX): the hardware delivers INIT and SIPI, and both exit on the CPU that they are
+ * for (SDM Vol 3: VM Exits > Other Causes of VM Exits; Virtual Machine Control Structures > Guest
+ * Non-Register State, wait-for-SIPI). Nothing of the sender's APIC is watched. A CPU that waits is
+ * in non-root operation with NMIs blocked: no kick reaches it, and none is needed. A SIPI that
+ * meets a CPU in root operation is lost by the processor, so the INIT exit has to be short. */
 #include <stdatomic.h>
 
 #include "apic/local.h"
@@ -28,8 +28,9 @@ static bool icr_write(struct cpu *cpu, uint32_t low, uint32_t high)
 static void wait(struct cpu *cpu)
 {
     struct initial_state state;
+    uint64_t cr0 = backend->register_read(cpu, GUEST_CR0);
 
-    initial_state_for_sipi(0, machine.cpuid_signature, backend->register_read(cpu, GUEST_CR0), &state);
+    initial_state_for_sipi(0, machine.cpuid_signature, cr0, &state);
     vcpu_load_state(cpu, &state);
     vmcs_write(VMCS_GUEST_ACTIVITY, ACTIVITY_WAIT_FOR_SIPI);
     atomic_store(&cpu->waits_in_hardware, 1);

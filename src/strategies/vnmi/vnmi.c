@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* nmi=vnmi (VMX): NMIs exit to the host; the processor tracks whether the guest could take one (virtual
- * NMIs), and NMI-window exiting says when (SDM Vol 3: Virtual Machine Control Structures > Pin-Based
- * VM-Execution Controls; VM Exits > NMI Window). Whether to inject is decided at that exit and nowhere
- * else, so that blocking by an NMI handler, by STI and by MOV SS never has to be guessed. */
+/* nmi=vnmi (VMX): NMIs exit to the host; the processor tracks whether the guest could take one
+ * (virtual NMIs), and NMI-window exiting says when (SDM Vol 3: Virtual Machine Control Structures
+ * > Pin-Based VM-Execution Controls; VM Exits > NMI Window). Whether to inject is decided at that
+ * exit and nowhere else, so that blocking by an NMI handler, by STI and by MOV SS never has to be
+ * guessed. */
 #include "core/backend.h"
 #include "core/cpu.h"
 #include "core/step.h"
