@@ -67,10 +67,13 @@ static bool byte_resets(uint16_t port, uint8_t value)
     }
 }
 
-/* A wide access writes to the ports that follow as well. */
+/* A wide access writes to the ports that follow as well, but the reset control register is reached
+ * only at its own address: 0CF8h is PCI's CONFIG_ADDRESS. */
 static bool resets(uint16_t port, unsigned size, uint32_t value)
 {
     for (unsigned i = 0; i < size; i++) {
+        if (i > 0 && port + i == PORT_RESET_CONTROL)
+            continue;
         if (byte_resets((uint16_t)(port + i), (uint8_t)(value >> 8 * i)))
             return true;
     }
