@@ -18,7 +18,7 @@ def some(*tags: str) -> list[object]:
     return [pytest.param(host, id=f"{host.name}/auto/none") for host in data.hosts().values() if set(tags) & set(host.tags)]
 
 
-@pytest.mark.parametrize("host", some("main", "processors", "memory"))
+@pytest.mark.parametrize("host", some("main", "processors", "many", "memory"))
 def test_reserved(lab: Lab, host: Host) -> None:
     """Less than 8 MiB and 64 KiB a CPU; the report says how much, in text and JSON."""
     report = lab.report(host)

@@ -39,6 +39,7 @@ def code_of(where: Lab, function: str) -> bytes:
 
 def overwrite(where: Lab, dialogue: Dialogue, function: str) -> None:
     """Puts an undefined instruction at the start of the function, in every copy of it in memory."""
+    dialogue.control("stop")
     places = debugger.find(dialogue, MEMORY, code_of(where, function))
     assert places, f"{function} is not in memory"
     with debugger.attached(dialogue) as stub:
@@ -79,9 +80,9 @@ def test_undefined_instruction(lab: Lab, main_host: Host, function: str) -> None
     assert re.search(r"^host: +rip [0-9a-f]{16}", said, re.MULTILINE)
 
 
-def test_before_the_guest(lab: Lab, main_host: Host) -> None:
-    """With every CPU in a guest that ends by itself, one after the other panics: one report, one end."""
-    with lab.talk(lab.machine(main_host, "", lab.guest("smp"), memory=MEMORY)) as dialogue:
+def test_all_processors_at_once(lab: Lab, main_host: Host) -> None:
+    """Every CPU of this guest writes to its APIC all the time, so all panic together: one report, one end."""
+    with lab.talk(lab.machine(main_host, "", lab.guest("eoi"), memory=MEMORY)) as dialogue:
         dialogue.expect(r"^1\.\.\d+")
         overwrite(lab, dialogue, "guest_nested_fault")
         run = Run(dialogue.end())

@@ -93,8 +93,8 @@ void check_registers(void)
     apic_rest();
     for (unsigned i = 0; i < APIC_WRITABLE_COUNT; i++)
         tap_count(right_read_backs(i), 3,
-                  "%03x %s: read-backs that are right and change nothing else", apic_writable[i].offset,
-                  apic_writable[i].name);
+                  "%03x %s: read-backs that are right and change nothing else",
+                  apic_writable[i].offset, apic_writable[i].name);
     for (unsigned i = 0; i < COUNT(read_only); i++) {
         uint32_t before = apic_read(read_only[i].offset);
         apic_write(read_only[i].offset, ~before);

@@ -20,7 +20,9 @@ extern const struct apic_writable apic_writable[APIC_WRITABLE_COUNT];
 /* Writes the resting value into each of the calling CPU's registers. */
 void apic_rest(void);
 
-/* Number of the calling CPU's registers that do not hold their resting value; `except` is skipped. */
+/*
+ * Number of the calling CPU's registers that do not hold their resting value; `except` is skipped.
+ */
 unsigned apic_changed(unsigned except);
 
 #endif

@@ -3,9 +3,9 @@
  * Start of an application CPU: from the SIPI to 64-bit mode.
  * Contract: cpus.c copies trampoline_start … trampoline_end to the start of a page below 64 KiB and
  * sends that page's number as SIPI vector. A CPU must arrive at offset 0 in real mode with CS =
- * page number << 8, IP = 0. It stores its registers in the page before it changes them (trampoline.h),
- * takes the page's lock for that, and calls cpus_application_entry(cpu, page) in 64-bit mode on its
- * own stack; that function lets go of the lock.
+ * page number << 8, IP = 0. It stores its registers in the page before it changes them
+ * (trampoline.h), takes the page's lock for that, and calls cpus_application_entry(cpu, page) in
+ * 64-bit mode on its own stack; that function lets go of the lock.
  * Source: SDM Vol 3: Processor Management and Initialization > Processor State After Reset.
  *
  * The lock is taken with XCHG and JCXZ, which change no flag; ECX waits in DR3 meanwhile, so of all

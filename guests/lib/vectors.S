@@ -3,8 +3,8 @@
  * The 256 interrupt entry points of the IDT.
  * Contract: 64-bit mode, any privilege level; builds a struct frame (interrupts.h) and calls
  * interrupts_dispatch(frame) on the stack that the CPU chose. The frame makes 22 quadwords on a
- * stack that the CPU has aligned to 16 bytes, so the call has the alignment of the System V ABI. Entry
- * point n is at vector_entries + 16 * n. Ten vectors push an error code by themselves.
+ * stack that the CPU has aligned to 16 bytes, so the call has the alignment of the System V ABI.
+ * Entry point n is at vector_entries + 16 * n. Ten vectors push an error code by themselves.
  * Source: SDM Vol 3: Interrupt and Exception Handling in 64-bit Mode.
  */
     .section .text

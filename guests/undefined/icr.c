@@ -48,9 +48,8 @@ static void check_icr_widths(void)
         harm_remember_starts();
         aim_at_cpu_1();
         write_at(displacement, accesses[i].size);
-        tap_check(harm_none(), "write of %u bytes at ICR-low %c %d harms nobody",
-                  accesses[i].size, displacement < 0 ? '-' : '+',
-                  displacement < 0 ? -displacement : displacement);
+        tap_check(harm_none(), "write of %u bytes at ICR-low %c %d harms nobody", accesses[i].size,
+                  displacement < 0 ? '-' : '+', displacement < 0 ? -displacement : displacement);
     }
 }
 

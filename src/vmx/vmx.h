@@ -24,7 +24,8 @@ struct msr_entry {
 /* What a CPU has besides its VMCS; in hidden memory, by CPU index. */
 struct vmx_cpu {
     /* Of the MSRs that an area switches: loaded at entry and stored at exit; loaded at exit. */
-    struct msr_entry guest_msr[SWITCHED_MSRS], host_msr[SWITCHED_MSRS];
+    _Alignas(16) struct msr_entry guest_msr[SWITCHED_MSRS];
+    struct msr_entry host_msr[SWITCHED_MSRS];
     uint32_t task_state[26];        /* the host's TSS: it must exist, nothing in it is used */
     uint64_t gdt[6];                /* the host's, with a TSS of this CPU's own */
     uint64_t ept_pointer;

@@ -14,6 +14,7 @@ from runner.machine import Host as RunnerHost
 HERE = Path(__file__).resolve().parents[1]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 OUTCOMES = ("runs", "degraded", "cannot_run")
+ORACLES = ("same", "without_svm")
 Row = TypeVar("Row")
 
 
@@ -28,6 +29,7 @@ class Host:
     outcome: what the report must say.
     tags: what guests.toml and strategies.toml select hosts by. long: none of its cells belongs in `make test`.
     sentence, advice: part of what the report must say about a machine that cannot carry a guest.
+    without_svm: the same model without SVM, for the guest that must not see it.
     backend: that the report must choose. present, absent: capabilities, by the report's identifiers.
     """
 
@@ -39,6 +41,7 @@ class Host:
     tags: tuple[str, ...] = ()
     processors: int = 4
     memory: int = 512           # MiB
+    without_svm: str = ""
     backend: str | None = None
     sentence: str = ""
     advice: str = ""
@@ -79,14 +82,15 @@ class Strategy:
 
 @dataclass(frozen=True)
 class Guest:
-    """A test guest of guests/. hosts, long_hosts: as for a strategy.
-    bare_model: the model of the bare emulator that says what is right, made of the host's."""
+    """A test guest of guests/. hosts, long_hosts: as for a strategy. processors: what it needs to test anything.
+    oracle: which bare machine says what is right, "same" or "without_svm"."""
 
     name: str
     about: str
     hosts: tuple[str, ...]
     long_hosts: tuple[str, ...] = ()
-    bare_model: str = "{model}"
+    processors: int = 1
+    oracle: str = "same"
 
 
 @dataclass(frozen=True)
@@ -152,14 +156,18 @@ def strategies() -> dict[str, Strategy]:
 
 
 def guests() -> dict[str, Guest]:
-    return read("guests.toml", "guest", Guest)
+    rows = read("guests.toml", "guest", Guest)
+    for guest in rows.values():
+        if guest.oracle not in ORACLES:
+            raise DataError(f"guests.toml: {guest.name}: oracle {guest.oracle!r} is none of {', '.join(ORACLES)}")
+    return rows
 
 
 def cells() -> list[Cell]:
     """Every guest on every host where it belongs, with every strategy that is to be tried there."""
     chosen = []
     for host, strategy, guest in itertools.product(hosts().values(), strategies().values(), guests().values()):
-        if "*" not in strategy.guests and guest.name not in strategy.guests:
+        if "*" not in strategy.guests and guest.name not in strategy.guests or host.processors < guest.processors:
             continue
         usual = selects(strategy.hosts, host) and selects(guest.hosts, host)
         if usual or all(selects(row.hosts + row.long_hosts, host) for row in (strategy, guest)):

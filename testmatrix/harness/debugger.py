@@ -25,17 +25,25 @@ class Debugger:
         """Sends a packet; returns the answer's content."""
         body = text.encode()
         self.stream.write(b"$%s#%02x" % (body, sum(body) % 256))
-        while (first := self.stream.read(1)) != b"$":
-            if not first:
-                raise EOFError(f"the debugger's connection was closed at {text!r}")
-        answer = bytearray()
-        while (byte := self.stream.read(1)) != b"#":
-            answer += byte or b""
-            if not byte:
-                raise EOFError(f"the debugger's connection was closed at {text!r}")
-        self.stream.read(2)
+        # Connecting stops the machine, which the stub reports whenever it gets to it.
+        while (answer := self._packet(text)).startswith("T"):
+            pass
+        return answer
+
+    def _packet(self, text: str) -> str:
+        while self._byte(text) != b"$":
+            pass
+        content = bytearray()
+        while (byte := self._byte(text)) != b"#":
+            content += byte
+        self.stream.read(2)     # the checksum: a local socket loses nothing
         self.stream.write(ACKNOWLEDGED)
-        return answer.decode()
+        return content.decode()
+
+    def _byte(self, text: str) -> bytes:
+        if not (byte := self.stream.read(1)):
+            raise EOFError(f"the debugger's connection was closed at {text!r}")
+        return bytes(byte)
 
     def read(self, physical: int, length: int) -> bytes:
         return bytes.fromhex(self.command(f"m{physical:x},{length:x}"))

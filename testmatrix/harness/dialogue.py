@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from runner import console, qemu
+from runner import console
 from runner.machine import Machine
 
 SILENCE = 180.0         # seconds; nothing that is tested is silent for more than a tenth of it on an idle machine
@@ -181,7 +181,7 @@ class Dialogue:
         return "\n".join(lines[-LAST_LINES:])
 
     def _write_command(self, machine: Machine) -> None:
-        words = qemu.command(machine, "stdio")
+        words = console.driver(machine).command(machine, "stdio")
         self.place.parent.mkdir(parents=True, exist_ok=True)
         self.place.with_suffix(".command").write_text(shell_line(words))
 

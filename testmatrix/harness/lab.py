@@ -12,7 +12,7 @@ from runner import exit_codes, guests, outcome
 from runner.console import Result
 from runner.machine import Machine
 
-from . import data, report, tap
+from . import data, linux, report, tap
 from .dialogue import LIMIT, SILENCE, Dialogue
 from .report import Report
 from .shared import Shared
@@ -100,14 +100,15 @@ class Lab:
         values: dict[str, Any] = {"processors": host.processors, "memory": host.memory, "image": self.image}
         return Machine(host.machine_host, parameters=parameters, guest=guest, **(values | changes))
 
-    def bare(self, host: data.Host, guest: guests.Guest, model: str = "{model}", **changes: Any) -> Machine:
+    def bare(self, host: data.Host, guest: guests.Guest, model: str | None = None, **changes: Any) -> Machine:
         """The guest on the emulator alone."""
         values: dict[str, Any] = {"processors": host.processors, "memory": host.memory}
-        bare_host = data.RunnerHost(host.emulator, model.format(model=host.model))
-        return Machine(bare_host, guest=guest, **(values | changes))
+        return Machine(data.RunnerHost(host.emulator, model or host.model), guest=guest, **(values | changes))
 
     def guest(self, name: str, arguments: str = "") -> guests.Guest:
         """amd64 or i386, its shell driven by the test, or a guest of guests/."""
+        if name in linux.KERNELS:
+            arguments = f"{linux.settings()['arguments']} {arguments}".strip()
         return guests.find(name, self.build, arguments, script=True)
 
     # ---- runs ----
@@ -136,7 +137,8 @@ class Lab:
     def oracle(self, host: data.Host, guest: data.Guest) -> list[str]:
         """What the guest says on the bare emulator, which must find nothing wrong with it either."""
         def measure(place: Path) -> list[str]:
-            run = self.at(place).run(self.bare(host, self.guest(guest.name), guest.bare_model), "bare")
+            model = host.without_svm if guest.oracle == "without_svm" else host.model
+            run = self.at(place).run(self.bare(host, self.guest(guest.name), model), "bare")
             if complaints := run.tap.complaints() + ([] if run.ending == ALL_OK else [f"it ended: {run.ending}"]):
                 raise AssertionError(f"{guest.name} is wrong on the bare emulator: {'; '.join(complaints)}")
             return run.tap.lines

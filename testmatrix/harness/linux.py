@@ -4,10 +4,12 @@
 import re
 import tomllib
 from dataclasses import dataclass
+from typing import Any
 
 from .data import HERE
 from .dialogue import Dialogue
 
+KERNELS = ("amd64", "i386")
 PROMPT = r"\[guest\] /root # "
 STATUS = re.compile(r"^@@ (\d+)$", re.MULTILINE)
 STAMP = re.compile(r"^(?:<(\d+)>)?\[ *\d+\.\d+\] ?")
@@ -21,9 +23,14 @@ SUBJECT = re.compile(
 
 # What no boot may say, whatever the bare emulator says.
 ALARM = re.compile(
-    r"lockup|rcu: .*stall|hung task|blocked for more than|BUG:|WARNING:|Call Trace|Oops|Kernel panic|general protection|"
+    r"lockup|rcu: .*stall|hung task|blocked for more than|BUG:|WARNING: CPU|Call Trace|Oops|Kernel panic|general protection|"
     r"spurious APIC|unexpected IRQ|nobody cared|APIC error|do_IRQ|No irq handler|not respond|failed to start|"
     r"Stale IRR|Uhhuh|Dazed|NMI received|timer doesn't work", re.IGNORECASE)
+
+
+def settings() -> dict[str, Any]:
+    """linux.toml."""
+    return tomllib.loads((HERE / "linux.toml").read_text())
 
 
 class Shell:
@@ -85,7 +92,7 @@ def about_the_machine(log: list[Message]) -> set[str]:
 
 def differences(bare: set[str], seen: set[str]) -> list[str]:
     """Kinds of messages of a boot that the bare emulator's did not have, but for the emulator's own noise."""
-    noise = [re.compile(row["pattern"]) for row in tomllib.loads((HERE / "linux.toml").read_text())["noise"]]
+    noise = [re.compile(row["pattern"]) for row in settings()["noise"]]
     return sorted(kind for kind in seen - bare if not any(pattern.search(kind) for pattern in noise))
 
 

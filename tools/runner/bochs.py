@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
 import json
 import os
 import re
 import selectors
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -217,6 +219,12 @@ class Log:
             self.code = int(code, 16)
 
 
+def end_with_parent() -> None:
+    """In the new process: whatever ends this program ends Bochs, too."""
+    set_parent_death_signal = 1
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+
+
 def run(options: argparse.Namespace, directory: Path) -> int:
     words, environment, share = program(options.emulator)
     ours, theirs = os.openpty()
@@ -232,7 +240,8 @@ def run(options: argparse.Namespace, directory: Path) -> int:
     log = Log(directory / "log")
     with (directory / "output").open("wb") as output:
         process = subprocess.Popen([*words, "-q", "-f", str(directory / "bochsrc"), "-rc", str(directory / "commands")],
-                                   stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=os.environ | environment)
+                                   stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=os.environ | environment,
+                                   preexec_fn=end_with_parent)
     try:
         relay = Relay(ours)
         while process.poll() is None and log.resets < 2 and not relay.ended:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import ModuleType
 
 from . import bochs, qemu
 from .machine import Machine
@@ -36,16 +37,21 @@ class Result:
         return self.output.decode(errors="replace").replace("\r", "").splitlines()
 
 
+def driver(machine: Machine) -> ModuleType:
+    """The module that knows the machine's emulator."""
+    return bochs if machine.host.emulator in bochs.EMULATORS else qemu
+
+
 class Emulator:
     """A started emulator: its process, what it says on stderr, and its control socket."""
 
     def __init__(self, machine: Machine, serial: str, **streams: int) -> None:
-        driver = bochs if machine.host.emulator in bochs.EMULATORS else qemu
-        driver.check(machine.host.emulator)
+        emulator = driver(machine)
+        emulator.check(machine.host.emulator)
         self.control, theirs = socket.socketpair()
         self.control.sendall(qemu.QMP_GREETING)
         with theirs:
-            self.process = subprocess.Popen(driver.command(machine, serial, theirs.fileno()), stderr=subprocess.PIPE,
+            self.process = subprocess.Popen(emulator.command(machine, serial, theirs.fileno()), stderr=subprocess.PIPE,
                                             pass_fds=(theirs.fileno(),), **streams)
         self.errors = bytearray()
         self.listener = threading.Thread(target=self._listen)

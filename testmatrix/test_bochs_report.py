@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The report on the machines of Bochs: what each has, what was tried, what is bound. What hosts.toml knows of them
+test_report.py looks at, as on every host."""
+
+import pytest
+from harness import data
+from harness.data import Host
+from harness.lab import Lab
+
+LIARS = ("bochs27-tigerlake", "bochs27-corei7_icelake_u")
+WITH_MTF = ("bochs30-corei7_skylake_x", "bochs30-sapphire_rapids")
+SENTENCE = '"Monitor trap flag", bit 59 of IA32_VMX_TRUE_PROCBASED_CTLS (0x48e), failed its self-test'
+
+
+def rows(parameters: str, names: tuple[str, ...]) -> list[object]:
+    return [pytest.param(name, id=f"{name}/{parameters}/none") for name in names]
+
+
+def names(backend: str) -> tuple[str, ...]:
+    return tuple(host.name for host in data.hosts().values() if "bochs" in host.tags and host.backend == backend)
+
+
+@pytest.mark.parametrize("host", rows("auto", names("vmx")))
+def test_step(lab: Lab, hosts: dict[str, Host], host: str) -> None:
+    """MTF where it is there and works, #DB where it is absent or does nothing."""
+    report = lab.report(hosts[host])
+    state = "verified" if host in WITH_MTF else "broken" if host in LIARS else "absent"
+    assert report.capabilities["vmx_monitor_trap_flag"] == state
+    assert report.binding["step"] == ("mtf" if host in WITH_MTF else "dbstep")
+    assert report.binding["nmi"] == "vnmi"
+    assert [row["verdict"] for row in report.data["selftests"] if row["strategy"] == "dbstep"] == ["passed"]
+
+
+@pytest.mark.parametrize("host", rows("auto", names("vmx")))
+def test_startup(lab: Lab, hosts: dict[str, Host], host: str) -> None:
+    """The INIT exit of Bochs 2.7 never ends (docs/emulators.md#bochs27-init): found out without hanging, and said."""
+    report = lab.report(hosts[host])
+    [test] = [row for row in report.data["selftests"] if row["strategy"] == "sipi"]
+    if hosts[host].emulator == "bochs27":
+        assert test["verdict"] == "failed"
+        assert "the VM exit of one INIT repeats at every VM entry" in report.text
+        assert report.capabilities["vmx_activity_wait_for_sipi"] == "broken"
+        assert report.binding["startup"] == "icr"
+    else:
+        assert test["verdict"] in ("passed", "limited")
+        assert report.has("vmx_activity_wait_for_sipi")
+        assert (report.binding["startup"] == "sipi") == (test["verdict"] == "passed")
+
+
+@pytest.mark.parametrize("host", rows("auto", names("svm")))
+def test_svm(lab: Lab, hosts: dict[str, Host], host: str) -> None:
+    report = lab.report(hosts[host])
+    assert report.binding["step"] == "dbstep"
+    assert report.binding["nmi"] == "iret"
+    assert report.capabilities["svm_np"] == "verified"
+    assert [row["verdict"] for row in report.data["selftests"]] == ["passed"] * len(report.data["selftests"]) != []
+
+
+@pytest.mark.parametrize("host", rows("auto", LIARS))
+def test_liar_is_demoted(lab: Lab, hosts: dict[str, Host], host: str) -> None:
+    """auto says why it does not take what is advertised."""
+    report = lab.report(hosts[host])
+    assert report.strategy("step", "mtf")["verdict"] == "broken"
+    assert report.strategy("step", "dbstep")["verdict"] == "chosen"
+    assert "Rejected mtf: " + report.strategy("step", "mtf")["reason"] in " ".join(report.text.split())
+    assert any(advice.startswith("step=mtf is advertised and failed its self-test.") for advice in report.advice)
+
+
+@pytest.mark.parametrize("host", rows("step=mtf", LIARS))
+def test_liar_refuses(lab: Lab, hosts: dict[str, Host], host: str) -> None:
+    run = lab.run(lab.machine(hosts[host], "report=only step=mtf"))
+    assert run.lines[0].startswith("Sextant: REFUSED: step=mtf was asked for, but its self-test failed: ")
+    assert SENTENCE in run.lines[0]
+    assert "use step=auto (takes dbstep)" in run.lines[0]
+    assert run.ending == "EXIT_REFUSED"
+
+
+@pytest.mark.parametrize("host", rows("step=mtf!", LIARS))
+def test_liar_is_forced(lab: Lab, hosts: dict[str, Host], host: str) -> None:
+    run = lab.run(lab.machine(hosts[host], "report=only step=mtf!"))
+    report = run.report
+    assert report.binding["step"] == "mtf"
+    assert report.capabilities["vmx_monitor_trap_flag"] == "forced"
+    assert "mtf [FORCED]" in report.text
+    assert run.ending == "EXIT_REPORT_ONLY"
+
+
+@pytest.mark.parametrize("host", rows("step=mtf", ("bochs27-corei7_skylake_x",)))
+def test_absent_is_refused(lab: Lab, hosts: dict[str, Host], host: str) -> None:
+    run = lab.run(lab.machine(hosts[host], "report=only step=mtf!"))
+    assert run.lines[0].startswith("Sextant: REFUSED: ")
+    assert '"Monitor trap flag", bit 59 of IA32_VMX_TRUE_PROCBASED_CTLS (0x48e), is 0' in run.lines[0]
+    assert run.ending == "EXIT_REFUSED"
+
+
+@pytest.mark.parametrize("host", rows("mask=monitor-trap-flag", ("bochs30-corei7_skylake_x",)))
+def test_mask(lab: Lab, hosts: dict[str, Host], host: str) -> None:
+    """A poorer machine, acted on a richer one."""
+    run = lab.run(lab.machine(hosts[host], "report=only mask=monitor-trap-flag"))
+    assert run.report.capabilities["vmx_monitor_trap_flag"] == "masked"
+    assert run.report.binding["step"] == "dbstep"
+    assert run.ending == "EXIT_REPORT_ONLY"
