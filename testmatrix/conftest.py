@@ -10,7 +10,7 @@ from typing import IO
 
 import pytest
 from harness import data
-from harness.lab import Lab
+from harness.lab import SKIP_REASON, Lab
 from harness.shared import Shared
 from runner.guests import ROOT
 
@@ -55,10 +55,13 @@ def place_of(item: pytest.Item) -> Path:
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item):  # type: ignore[no-untyped-def]
-    """A failed test says where its artefacts are, and what command reproduces it."""
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  # type: ignore[no-untyped-def]
+    """A failed test says where its artefacts are, and what command reproduces it. A skip needs a report's word."""
     answer = yield
     report = answer.get_result()
+    if report.skipped and not hasattr(report, "wasxfail") and SKIP_REASON not in str(call.excinfo.value):
+        report.outcome = "failed"
+        report.longrepr = f"a test may be skipped only by harness.lab.skip(): {call.excinfo.value}"
     if report.failed and (place := place_of(item)).is_dir():
         commands = "".join(f"\n{file.stem}: {file.read_text().strip()}" for file in sorted(place.glob("*.command")))
         report.sections.append(("artefacts", f"{place}{commands}"))

@@ -7,6 +7,9 @@ from harness import data
 from harness.data import Host
 from harness.lab import Lab
 
+# Bochs needs minutes where QEMU needs seconds: `make matrix` runs these rows.
+pytestmark = pytest.mark.long
+
 LIARS = ("bochs27-tigerlake", "bochs27-corei7_icelake_u")
 WITH_MTF = ("bochs30-corei7_skylake_x", "bochs30-sapphire_rapids")
 SENTENCE = '"Monitor trap flag", bit 59 of IA32_VMX_TRUE_PROCBASED_CTLS (0x48e), failed its self-test'

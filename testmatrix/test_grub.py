@@ -24,6 +24,10 @@ MENU_SHOWN = r"Sextant, the report only"
 ENTRIES = ("amd64", "amd64", "i386", None)      # of tools/iso/grub.cfg: what each starts
 
 
+def protocols(guest: str, host: str = "qemu72-EPYC") -> list[object]:
+    return [pytest.param(number, id=f"{host}/multiboot{number}/{guest}") for number in PROTOCOLS]
+
+
 def iso(where: Lab, protocol: int, parameters: str, modules: list[tuple[str, Path, str]]) -> Path:
     """An ISO that starts the image at once. modules: name on the ISO, file, string."""
     kernel, module = PROTOCOLS[protocol]
@@ -48,7 +52,7 @@ def from_cd(where: Lab, host: Host, path: Path) -> Run:
     return run
 
 
-@pytest.mark.parametrize("protocol", [pytest.param(number, id=f"qemu72-EPYC/multiboot{number}/smp") for number in PROTOCOLS])
+@pytest.mark.parametrize("protocol", protocols("smp"))
 def test_guest(lab: Lab, main_host: Host, protocol: int) -> None:
     """The report, the parameters, the guest as a module: all the same as when QEMU loads the image."""
     kernel = lab.guest("smp").kernel
@@ -62,28 +66,28 @@ def test_guest(lab: Lab, main_host: Host, protocol: int) -> None:
     assert run.ending == "all ok"
 
 
-@pytest.mark.parametrize("protocol", [pytest.param(number, id=f"qemu72-EPYC/multiboot{number}/none") for number in PROTOCOLS])
+@pytest.mark.parametrize("protocol", protocols("none"))
 def test_report(lab: Lab, main_host: Host, protocol: int) -> None:
     run = from_cd(lab, main_host, iso(lab, protocol, "report=only", []))
     assert run.report.capabilities == lab.report(main_host).capabilities
     assert run.ending == "EXIT_REPORT_ONLY"
 
 
-@pytest.mark.parametrize("protocol", [pytest.param(number, id=f"qemu72-EPYC/multiboot{number}/wrong") for number in PROTOCOLS])
+@pytest.mark.parametrize("protocol", protocols("wrong"))
 def test_wrong_parameter(lab: Lab, main_host: Host, protocol: int) -> None:
     run = from_cd(lab, main_host, iso(lab, protocol, "foo=bar", []))
     assert 'There is no boot parameter "foo"' in run.sentences()
     assert run.ending == "EXIT_REFUSED"
 
 
-@pytest.mark.parametrize("protocol", [pytest.param(number, id=f"qemu72-EPYC/multiboot{number}/no-module") for number in PROTOCOLS])
+@pytest.mark.parametrize("protocol", protocols("no-module"))
 def test_no_module(lab: Lab, main_host: Host, protocol: int) -> None:
     run = from_cd(lab, main_host, iso(lab, protocol, "", []))
     assert "there is no module" in run.lines[-1]
     assert run.ending == "EXIT_GUEST_IMAGE"
 
 
-@pytest.mark.parametrize("protocol", [pytest.param(number, id=f"qemu72-EPYC-5g/multiboot{number}/smp") for number in PROTOCOLS])
+@pytest.mark.parametrize("protocol", protocols("smp", "qemu72-EPYC-5g"))
 def test_memory_above_4_gib(lab: Lab, hosts: dict[str, Host], protocol: int) -> None:
     """GRUB's memory map has it, whatever the protocol."""
     host = hosts["qemu72-EPYC-5g"]
@@ -93,7 +97,8 @@ def test_memory_above_4_gib(lab: Lab, hosts: dict[str, Host], protocol: int) -> 
 
 
 @pytest.mark.parametrize("entry", [pytest.param(number, id=f"qemu72-EPYC/iso-entry-{number + 1}/{kernel or 'none'}",
-                                                marks=pytest.mark.weight(25)) for number, kernel in enumerate(ENTRIES)])
+                                                marks=pytest.mark.weight(25))
+                                   for number, kernel in enumerate(ENTRIES)])
 def test_iso(lab: Lab, main_host: Host, entry: int) -> None:
     """Each entry of build/sextant.iso, chosen on the serial console."""
     image = lab.build / "sextant.iso"

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Debian's kernels on Sextant: they boot on all processors, say nothing that they do not say on the bare emulator, start and
-stop processors, and end as they end there."""
+"""Debian's kernels on Sextant: they boot on all processors, say nothing that they do not say on the bare emulator,
+start and stop processors, and end as they end there."""
 
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from harness import counters, lab, linux
 from harness.data import Host
+from harness.dialogue import LIMIT
 from harness.lab import Lab
 from harness.linux import Shell
 from runner.guests import ROOT
@@ -51,13 +54,14 @@ def boot(where: Lab, host: Host, kernel: str, commands: tuple[str, ...], bare: b
 
 def bare_log(where: Lab, host: Host, kernel: str, what: str, commands: tuple[str, ...]) -> set[str]:
     """What the kernel says on the bare emulator while it does the same."""
-    def measure(place: object) -> list[str]:
-        return sorted(boot(where.at(place), host, kernel, commands, bare=True, name="bare").log)  # type: ignore[arg-type]
+    def measure(place: Path) -> list[str]:
+        return sorted(boot(where.at(place), host, kernel, commands, bare=True, name="bare").log)
     return set(where.shared.once(f"linux/{host.name}/{kernel}/{what}", measure))
 
 
 def wakes(processors: int) -> tuple[str, ...]:
-    return tuple(WAKE.format(from_mask=1 << (number + 1) % processors, to_mask=1 << number) for number in range(processors))
+    return tuple(WAKE.format(from_mask=1 << (number + 1) % processors, to_mask=1 << number)
+                 for number in range(processors))
 
 
 @pytest.mark.parametrize("kernel", kernels())
@@ -141,13 +145,18 @@ def test_processors(lab: Lab, hosts: dict[str, Host], kernel: str, host: str) ->
     assert session.ending == "power off"
 
 
+def drive(where: Lab, command: list[str], script: str) -> "subprocess.CompletedProcess[str]":
+    (where.directory / "run.command").write_text(f"echo {shlex.quote(script)} | {shlex.join(command)}\n")
+    answer = subprocess.run(command, input=script, capture_output=True, text=True, timeout=LIMIT, check=False)
+    (where.directory / "run.serial.log").write_text(answer.stdout)
+    return answer
+
+
 @pytest.mark.parametrize("kernel", kernels("run.py"))
 def test_script_on_standard_input(lab: Lab, kernel: str) -> None:
     """What `echo 'nproc; poweroff' | make run` does: the script drives the shell, the status is 0."""
     command = [sys.executable, str(ROOT / "tools" / "run.py"), "--build", str(lab.build), "--guest", kernel, "run"]
-    (lab.directory / "run.command").write_text(f"echo 'nproc; poweroff' | {' '.join(command)}\n")
-    answer = subprocess.run(command, input="nproc; poweroff\n", capture_output=True, text=True, timeout=1200, check=False)
-    (lab.directory / "run.serial.log").write_text(answer.stdout)
+    answer = drive(lab, command, "nproc; poweroff\n")
     assert answer.returncode == 0, answer.stderr
     lines = answer.stdout.replace("\r", "").splitlines()
     assert lines[0].startswith("Sextant: RUNS"), "the report stands above"
@@ -158,7 +167,6 @@ def test_script_on_standard_input(lab: Lab, kernel: str) -> None:
 @pytest.mark.parametrize("kernel", kernels("run.py-no-poweroff"))
 def test_end_of_script_powers_off(lab: Lab, kernel: str) -> None:
     command = [sys.executable, str(ROOT / "tools" / "run.py"), "--build", str(lab.build), "--guest", kernel, "run"]
-    answer = subprocess.run(command, input="uname -m", capture_output=True, text=True, timeout=1200, check=False)
-    (lab.directory / "run.serial.log").write_text(answer.stdout)
+    answer = drive(lab, command, "uname -m")
     assert answer.returncode == 0, answer.stderr
     assert ("x86_64" if kernel == "amd64" else "i686") in answer.stdout.replace("\r", "").splitlines()

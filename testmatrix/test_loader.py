@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Guest modules that are missing, cut off, or something else: a sentence that says what is wrong, and an orderly end."""
+"""Guest modules that are missing, cut off, or something else: a sentence that says what is wrong, an orderly end."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from harness import images, lab

@@ -15,7 +15,8 @@ TOTAL = re.compile(r"^MemTotal: +(\d+) kB$", re.MULTILINE)
 
 
 def some(*tags: str) -> list[object]:
-    return [pytest.param(host, id=f"{host.name}/auto/none") for host in data.hosts().values() if set(tags) & set(host.tags)]
+    hosts = [host for host in data.hosts().values() if set(tags) & set(host.tags)]
+    return [pytest.param(host, id=f"{host.name}/auto/none") for host in hosts]
 
 
 @pytest.mark.parametrize("host", some("main", "processors", "many", "memory"))
@@ -48,7 +49,7 @@ def test_too_little_for_sextant(lab: Lab, main_host: Host, megabytes: int) -> No
     pytest.param(kernel, size, id=f"qemu72-EPYC-{size}m/auto/{kernel}")
     for kernel, size in (("amd64", 64), ("i386", 32))])
 def test_too_little_for_linux(lab: Lab, main_host: Host, kernel: str, megabytes: int) -> None:
-    """What the kernel's own header asks for is not there: the sentence says what it is, and the report is there, too."""
+    """What the kernel's own header asks for is not there: the sentence says what it is, below the report."""
     run = lab.run(lab.machine(main_host, guest=lab.guest(kernel), memory=megabytes))
     assert run.lines[-1].startswith("Sextant: ")
     assert re.search(r"not enough memory for Linux: it needs \d+ MiB from 0x1000000 on", run.lines[-1])
@@ -89,7 +90,8 @@ def boot(where: Lab, host: Host, name: str, machine: object) -> tuple[Run, int]:
 
 def ranges(run: Run) -> list[tuple[int, int]]:
     """Usable memory in the kernel's map, as it was given; each range once, however often it was printed."""
-    return sorted({(int(start, 16), int(end, 16) + 1) for start, end, kind in E820.findall(run.text) if kind == "usable"})
+    rows = E820.findall(run.text)
+    return sorted({(int(start, 16), int(end, 16) + 1) for start, end, kind in rows if kind == "usable"})
 
 
 def usable(run: Run) -> int:

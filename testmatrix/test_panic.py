@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A state that Sextant cannot continue from: it says all that is known and ends with its own code, whatever the guest does.
+"""A state that Sextant cannot continue from: it says all that is known and ends with its own code.
 
-The state is made from outside: while the guest runs, a debugger writes into the hypervisor's memory an instruction that does
-not exist, or changes the guest's control block, as failing memory or a stray DMA write would.
+The state is made from outside: while the guest runs, a debugger writes an instruction that does not exist into the
+hypervisor's memory, as failing memory or a stray DMA write would.
 """
 
 import re
@@ -59,7 +59,8 @@ def expect_panic(run: Run, reason: str) -> str:
     binding = " ".join(f"{axis}={name}" for axis, name in run.report.binding.items())
     assert f"bound: {binding} on svm" in said
     assert re.search(r"^on CPU \d+$", said, re.MULTILINE)
-    exits = re.findall(r"^exit -(\d+): reason 0x[0-9a-f]+ rip [0-9a-f]{16} information (?:0x[0-9a-f]+|0)$", said, re.MULTILINE)
+    exits = re.findall(r"^exit -(\d+): reason (?:0x)?[0-9a-f]+ rip [0-9a-f]{16} information (?:0x)?[0-9a-f]+$", said,
+                       re.MULTILINE)
     assert exits[:4] == ["1", "2", "3", "4"], "the last exits, newest first"
     assert "report all of the above" in said
     assert run.ending == "EXIT_PANIC"

@@ -4,9 +4,8 @@
 import re
 
 import pytest
-from harness import lab
 from harness.data import Host
-from harness.lab import Lab, Run
+from harness.lab import Lab
 from runner.guests import ROOT
 
 PARAMETER = re.compile(r'^PARAMETER\(\w+, *"(\w+)", *(\w+),', re.MULTILINE)

@@ -70,7 +70,8 @@ def with_program(guest: Guest, directory: Path) -> Guest:
     """The Linux guest with /bin/leaves in a second archive behind its initramfs."""
     assert guest.initramfs
     program = directory / "leaves"
-    subprocess.run(["gcc", "-static", "-O1", "-Wall", "-Wextra", "-Werror", "-o", str(program), str(PROGRAM)], check=True)
+    flags = ["-static", "-O1", "-Wall", "-Wextra", "-Werror"]
+    subprocess.run(["gcc", *flags, "-o", str(program), str(PROGRAM)], check=True)
     joined = directory / "initramfs-with-leaves.cpio"
     joined.write_bytes(guest.initramfs.read_bytes() + pack.archive([pack.program("bin/leaves", program.read_bytes())]))
     return Guest(guest.name, guest.kernel, guest.command_line, joined)

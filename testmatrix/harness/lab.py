@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Runs machines for one test and keeps what they leave: the serial console, the command line, what QEMU complained of."""
+"""Runs machines for one test and keeps what they leave: serial console, command line, the emulator's complaints."""
 
 import hashlib
 import signal
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+import pytest
 from runner import exit_codes, guests, outcome
 from runner.console import Result
 from runner.machine import Machine
@@ -16,6 +17,10 @@ from . import data, linux, report, tap
 from .dialogue import LIMIT, SILENCE, Dialogue
 from .report import Report
 from .shared import Shared
+
+# What the states of a capability must be for a test to be skipped, and how the reason begins.
+SKIPPABLE = ("absent", "broken")
+SKIP_REASON = "the report of"
 
 # How a run can end, beside the names in src/core/exit_codes.def.
 ALL_OK, SOME_NOT_OK, POWER_OFF, RESET = "all ok", "some not ok", "power off", "reset"
@@ -75,6 +80,13 @@ class Run:
         return " ".join(self.text.split())
 
 
+def skip(host: data.Host, measured: Report, capability: str) -> NoReturn:
+    """Skips the test: legal only where the host's own report says that the capability is absent or broken."""
+    state = measured.capabilities[capability]
+    assert state in SKIPPABLE, f"{host.name} has {capability} ({state}): a test that needs it must run there"
+    pytest.skip(f"{SKIP_REASON} {host.name}: {capability} is {state}")
+
+
 @dataclass(frozen=True)
 class Lab:
     """build: where `make` put the image and the guests; directory: of this test's artefacts."""
@@ -100,10 +112,10 @@ class Lab:
         values: dict[str, Any] = {"processors": host.processors, "memory": host.memory, "image": self.image}
         return Machine(host.machine_host, parameters=parameters, guest=guest, **(values | changes))
 
-    def bare(self, host: data.Host, guest: guests.Guest, model: str | None = None, **changes: Any) -> Machine:
+    def bare(self, host: data.Host, guest: guests.Guest, model: str = "{model}", **changes: Any) -> Machine:
         """The guest on the emulator alone."""
         values: dict[str, Any] = {"processors": host.processors, "memory": host.memory}
-        return Machine(data.RunnerHost(host.emulator, model or host.model), guest=guest, **(values | changes))
+        return Machine(data.RunnerHost(host.emulator, host.bare_model(model)), guest=guest, **(values | changes))
 
     def guest(self, name: str, arguments: str = "") -> guests.Guest:
         """amd64 or i386, its shell driven by the test, or a guest of guests/."""
@@ -137,8 +149,7 @@ class Lab:
     def oracle(self, host: data.Host, guest: data.Guest) -> list[str]:
         """What the guest says on the bare emulator, which must find nothing wrong with it either."""
         def measure(place: Path) -> list[str]:
-            model = host.without_svm if guest.oracle == "without_svm" else host.model
-            run = self.at(place).run(self.bare(host, self.guest(guest.name), model), "bare")
+            run = self.at(place).run(self.bare(host, self.guest(guest.name), guest.bare_model), "bare")
             if complaints := run.tap.complaints() + ([] if run.ending == ALL_OK else [f"it ended: {run.ending}"]):
                 raise AssertionError(f"{guest.name} is wrong on the bare emulator: {'; '.join(complaints)}")
             return run.tap.lines

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The lines of a test guest: Test Anything Protocol. What is right is what the same guest says on the bare emulator."""
 
+import difflib
 import re
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ PLAN = re.compile(r"^1\.\.(\d+)$")
 RESULT = re.compile(r"^(not ok|ok) (\d+) - (.*)$")
 SKIP = re.compile(r"^ok \d+ - .* # SKIP (.+)$")
 DIFFERS = "# differs:"
+SHOWN = 40      # lines of a difference
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class Tap:
         if all(SKIP.match(line) for line in self.lines if RESULT.match(line)):
             wrong.append("nothing was tested: every result is a SKIP")
         return wrong
+
+
+def differences(right: list[str], seen: list[str]) -> str:
+    """What the guest said in another way than it is right: `-` right, `+` seen. Empty when nothing differs."""
+    return "\n".join(list(difflib.unified_diff(right, seen, "bare emulator", "Sextant", n=0, lineterm=""))[:SHOWN])
 
 
 def parse(lines: list[str]) -> Tap:
