@@ -28,12 +28,12 @@ void vcpu_prepare(struct cpu *cpu)
 
     cpu->apic.hardware_base = msr_read(MSR_IA32_APIC_BASE) & UINT64_C(0x000ffffffffff000);
     cpu->apic.base = cpu->apic.hardware_base;
+    cpu->apic.reads_closed = false;
     apic_policy_refresh_identity(cpu);
     startup_mailbox_init(&cpu->mailbox, bootstrap, !bootstrap);
     cpu->waiting = !bootstrap;
     binding.apic->attach(cpu);
     binding.nmi->reset(cpu);
-    binding.apic->icr_disturbed(cpu);
 }
 
 static void load_general(struct general_registers *registers, const struct initial_state *state)
