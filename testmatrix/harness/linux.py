@@ -23,9 +23,9 @@ SUBJECT = re.compile(
 
 # What no boot may say, whatever the bare emulator says.
 ALARM = re.compile(
-    r"lockup|rcu: .*stall|hung task|blocked for more than|BUG:|WARNING: CPU|Call Trace|Oops|Kernel panic|"
-    r"general protection|spurious APIC|unexpected IRQ|nobody cared|APIC error|do_IRQ|No irq handler|not respond|failed to start|"
-    r"Stale IRR|Uhhuh|Dazed|NMI received|timer doesn't work", re.IGNORECASE)
+    r"lockup|rcu: .*stall|hung task|blocked for more than|BUG:|WARNING: CPU|Call Trace|\bOops|Kernel panic|"
+    r"general protection|spurious APIC|unexpected IRQ|nobody cared|APIC error|do_IRQ|"
+    r"No irq handler|not respond|failed to start|Stale IRR|Uhhuh|Dazed|NMI received|timer doesn't work", re.IGNORECASE)
 
 
 def settings() -> dict[str, Any]:
