@@ -13,8 +13,8 @@ SCHEMA = 1
 RUNS = ("runs", "degraded")
 REPORT_FORMAT = (       # the order of the parts, by the line that each one begins with
     "Sextant: ", "How each job is done", "Machine", "Self-tests", "Notes", "Capabilities: Processor",
-    "Capabilities: VMX", "Capabilities: SVM", "Raw registers of the bootstrap processor", "@@SEXTANT-JSON-BEGIN", "@@SEXTANT-JSON-END",
-    "What you can change",
+    "Capabilities: VMX", "Capabilities: SVM", "Raw registers of the bootstrap processor",
+    "@@SEXTANT-JSON-BEGIN", "@@SEXTANT-JSON-END", "What you can change",
 )
 
 
