@@ -100,6 +100,6 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 18
 	@echo; sed -n 's/^\([A-Z_]*\) *?= *\([^#]*\)# *\(.*\)/\1=\2\t\3/p' Makefile | expand -t 26
 
-$(SETUP): ci/setup ci/unpack-bochs30
+$(SETUP): ci/setup ci/unpack-emulator.sh ci/unpack-bochs30 ci/unpack-qemu10
 	@ci/setup </dev/null >&2
 	@touch $@

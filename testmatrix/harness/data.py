@@ -28,6 +28,7 @@ class Host:
     outcome: what the report must say.
     tags: what guests.toml and strategies.toml select hosts by. long: none of its cells belongs in `make test`.
     sentence, advice: part of what the report must say about a machine that cannot carry a guest.
+    board, devices: QEMU's -machine and -device.
     without_svm: the same model without SVM, when it is not simply MODEL,-svm.
     backend: that the report must choose. present, absent: capabilities, by the report's identifiers.
     """
@@ -40,6 +41,8 @@ class Host:
     tags: tuple[str, ...] = ()
     processors: int = 4
     memory: int = 512           # MiB
+    board: str = "pc"
+    devices: tuple[str, ...] = ()
     without_svm: str = ""
     backend: str | None = None
     sentence: str = ""

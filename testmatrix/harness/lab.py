@@ -109,13 +109,12 @@ class Lab:
     def machine(self, host: data.Host, parameters: str = "", guest: guests.Guest | None = None,
                 **changes: Any) -> Machine:
         """The image with a guest on a host."""
-        values: dict[str, Any] = {"processors": host.processors, "memory": host.memory, "image": self.image}
-        return Machine(host.machine_host, parameters=parameters, guest=guest, **(values | changes))
+        return Machine(host.machine_host, parameters=parameters, guest=guest,
+                       **(hardware(host) | {"image": self.image} | changes))
 
     def bare(self, host: data.Host, guest: guests.Guest, model: str = "{model}", **changes: Any) -> Machine:
         """The guest on the emulator alone."""
-        values: dict[str, Any] = {"processors": host.processors, "memory": host.memory}
-        return Machine(data.RunnerHost(host.emulator, host.bare_model(model)), guest=guest, **(values | changes))
+        return Machine(data.RunnerHost(host.emulator, host.bare_model(model)), guest=guest, **(hardware(host) | changes))
 
     def guest(self, name: str, arguments: str = "") -> guests.Guest:
         """amd64 or i386, its shell driven by the test, or a guest of guests/."""
@@ -154,6 +153,11 @@ class Lab:
                 raise AssertionError(f"{guest.name} is wrong on the bare emulator: {'; '.join(complaints)}")
             return run.tap.lines
         return list(self.shared.once(f"oracle/{host.name}/{guest.name}", measure))
+
+
+def hardware(host: data.Host) -> dict[str, Any]:
+    devices = tuple(word for device in host.devices for word in ("-device", device))
+    return {"processors": host.processors, "memory": host.memory, "board": host.board, "extra": devices}
 
 
 def sha256(path: Path) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from .guests import Guest
 
 # The name of an emulator in HOST=, and the version that the name stands for.
-EMULATORS = {"qemu72": "QEMU 7.2", "bochs27": "Bochs 2.7", "bochs30": "Bochs 3.0"}
+EMULATORS = {"qemu72": "QEMU 7.2", "qemu10": "QEMU 10", "bochs27": "Bochs 2.7", "bochs30": "Bochs 3.0"}
 
 
 class HostError(Exception):
@@ -48,4 +48,5 @@ class Machine:
     guest: Guest | None = None
     iso: Path | None = None
     debug_console: Path | None = None
+    board: str = "pc"                   # QEMU's -machine
     extra: tuple[str, ...] = ()         # more words for the emulator's command line

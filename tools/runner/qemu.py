@@ -10,6 +10,11 @@ from .machine import EMULATORS, Machine
 
 PROGRAM = "qemu-system-x86_64"
 
+# QEMU 10 is unpacked, not installed: it needs to be told where its parts are.
+UNPACKED = Path(__file__).resolve().parents[2] / "build" / "qemu10" / "root"
+LIBRARIES = UNPACKED / "usr/lib/x86_64-linux-gnu"
+FIRMWARE = ("usr/share/qemu", "usr/share/seabios", "usr/lib/ipxe/qemu")
+
 # The port that the image ends a run with. QEMU's status is then code * 2 + 1.
 EXIT_DEVICE = "isa-debug-exit,iobase=0xf4,iosize=1"
 
@@ -24,12 +29,23 @@ class EmulatorError(Exception):
     """The emulator that was asked for is not on this machine; the text is a sentence for the person."""
 
 
+def program(emulator: str) -> list[str]:
+    """The words that start an emulator."""
+    if emulator == "qemu72":
+        return [PROGRAM]
+    words = ["env", f"QEMU_MODULE_DIR={LIBRARIES / 'qemu'}", str(UNPACKED / "usr/lib64/ld-linux-x86-64.so.2"),
+             "--library-path", str(LIBRARIES), str(UNPACKED / "usr/bin" / PROGRAM)]
+    return words + [word for directory in FIRMWARE for word in ("-L", str(UNPACKED / directory))]
+
+
 def check(emulator: str) -> None:
     """The names of emulators carry a version, which reports and tests rely on: it must be the one that runs."""
+    command = program(emulator)
     try:
-        words = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True).stdout.split()
+        words = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True).stdout.split()
     except (OSError, subprocess.CalledProcessError) as error:
-        raise EmulatorError(f"{PROGRAM} does not run ({error}); ci/setup installs it") from error
+        remedy = "ci/setup installs it" if emulator == "qemu72" else "ci/unpack-qemu10 fetches it"
+        raise EmulatorError(f"{EMULATORS[emulator]} does not run ({error}); {remedy}") from error
     version = f"QEMU {words[3]}"
     if not f"{version}.".startswith(f"{EMULATORS[emulator]}."):
         raise EmulatorError(f"{emulator} means {EMULATORS[emulator]}, but {PROGRAM} on this machine is {version}")
@@ -38,7 +54,7 @@ def check(emulator: str) -> None:
 def command(machine: Machine, serial: str, qmp: int | None = None) -> list[str]:
     """The command line. serial: QEMU's -serial argument; qmp: descriptor of a socket for the control protocol."""
     words = [
-        PROGRAM, "-machine", "pc", "-cpu", machine.host.model, "-smp", str(machine.processors),
+        *program(machine.host.emulator), "-machine", machine.board, "-cpu", machine.host.model, "-smp", str(machine.processors),
         "-m", str(machine.memory), "-accel", "tcg,thread=multi",
         "-nodefaults", "-vga", "std", "-display", "none", "-no-reboot",
         "-device", EXIT_DEVICE, "-serial", serial,
