@@ -56,7 +56,7 @@ GUEST_NEEDS = $(filter $(BUILD)/guests/$(GUEST).elf,$(GUEST_FILES)) $(filter $(B
 RUN = $(PYTHON) tools/run.py --build $(BUILD) --host $(call quote,$(HOST)) --cpus $(CPUS) --memory $(MEMORY) \
     --parameters $(call quote,$(ARGS))
 
-.PHONY: image run report test unit system matrix check-registers iso guests setup clean distclean help FORCE
+.PHONY: image run report bench test unit system matrix check-registers iso guests setup clean distclean help FORCE
 
 image: $(IMAGE) $(BUILD)/sextant.lst ## build/sextant.elf: the hypervisor (this is what plain `make` does)
 
@@ -65,6 +65,9 @@ run: $(if $(BARE),,$(IMAGE)) $(GUEST_NEEDS) | $(SETUP) ## boot a guest on Sextan
 
 report: $(IMAGE) ## print the capability report of HOST and end
 	@$(RUN) $(if $(JSON),--json) report
+
+bench: $(IMAGE) $(BUILD)/guests/bench.elf | $(SETUP) ## count what each way to watch the APIC costs; updates docs/cost.md
+	@$(PYTHON) tools/bench.py --build $(BUILD)
 
 test: ## everything that is tested: unit tests, registers, system tests
 	@$(MAKE) unit

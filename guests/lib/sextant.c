@@ -48,13 +48,17 @@ int sextant_counter_number(const char *name)
     return -1;
 }
 
+uint64_t sextant_cpu_counter(unsigned cpu, unsigned number)
+{
+    struct cpuid_result leaf = cpuid(LEAF_STATISTICS, cpu << 16 | number);
+    return (uint64_t)leaf.ebx << 32 | leaf.eax;
+}
+
 uint64_t sextant_counter(unsigned number)
 {
     unsigned cpu_count = cpuid(LEAF_INTERFACE, 0).ebx;
     uint64_t total = 0;
-    for (unsigned cpu = 0; cpu < cpu_count; cpu++) {
-        struct cpuid_result leaf = cpuid(LEAF_STATISTICS, cpu << 16 | number);
-        total += (uint64_t)leaf.ebx << 32 | leaf.eax;
-    }
+    for (unsigned cpu = 0; cpu < cpu_count; cpu++)
+        total += sextant_cpu_counter(cpu, number);
     return total;
 }

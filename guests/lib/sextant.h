@@ -20,6 +20,9 @@ bool bare_qemu_present(void);
 /* Number of the counter with that name in the hypervisor's table, or -1 when it has none. */
 int sextant_counter_number(const char *name);
 
+/* A counter of one CPU: one CPUID exit, which the answer counts too. Only when sextant_present(). */
+uint64_t sextant_cpu_counter(unsigned cpu, unsigned number);
+
 /* A counter's sum over all CPUs. Only meaningful when sextant_present(). */
 uint64_t sextant_counter(unsigned number);
 

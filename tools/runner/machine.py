@@ -49,4 +49,5 @@ class Machine:
     iso: Path | None = None
     debug_console: Path | None = None
     board: str = "pc"                   # QEMU's -machine
+    counted: bool = False               # time is the number of executed instructions (Bochs' always is)
     extra: tuple[str, ...] = ()         # more words for the emulator's command line

@@ -55,10 +55,12 @@ def command(machine: Machine, serial: str, qmp: int | None = None) -> list[str]:
     """The command line. serial: QEMU's -serial argument; qmp: descriptor of a socket for the control protocol."""
     words = [
         *program(machine.host.emulator), "-machine", machine.board, "-cpu", machine.host.model, "-smp", str(machine.processors),
-        "-m", str(machine.memory), "-accel", "tcg,thread=multi",
+        "-m", str(machine.memory), "-accel", f"tcg,thread={'single' if machine.counted else 'multi'}",
         "-nodefaults", "-vga", "std", "-display", "none", "-no-reboot",
         "-device", EXIT_DEVICE, "-serial", serial,
     ]
+    if machine.counted:
+        words += ["-icount", "shift=0,sleep=off"]
     if machine.debug_console:
         words += ["-debugcon", f"file:{machine.debug_console}"]
     if qmp is not None:
