@@ -27,7 +27,6 @@ const enum capability_id group_members[GROUPS][GROUP_MEMBERS] = {
     [GROUP_MTF]      = { CAPABILITY_VMX_MONITOR_TRAP_FLAG },
     [GROUP_VNMI]     = { CAPABILITY_VMX_VIRTUAL_NMIS, CAPABILITY_VMX_NMI_EXITING },
     [GROUP_WINDOW]   = { CAPABILITY_VMX_NMI_WINDOW_EXITING },
-    [GROUP_SVM_VNMI] = { CAPABILITY_SVM_VNMI },
 };
 
 void subset(uint32_t groups, struct capabilities *capabilities)
@@ -84,7 +83,10 @@ bool needs_met(uint32_t groups, enum backend_id backend, enum strategy_id id)
         needs = BIT(GROUP_MTF);
         break;
     case STRATEGY_NMI_VNMI:
-        needs = vmx ? BIT(GROUP_VNMI) | BIT(GROUP_WINDOW) : BIT(GROUP_SVM_VNMI);
+        if (!vmx) {
+            return false;
+        }
+        needs = BIT(GROUP_VNMI) | BIT(GROUP_WINDOW);
         break;
     case STRATEGY_NMI_POLL:
         if (!vmx) {

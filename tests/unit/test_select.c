@@ -274,7 +274,7 @@ static void automatic_is_the_table_of_the_design(void **state)
             expected[AXIS_X2APIC] = has[GROUP_X2APIC] ? STRATEGY_X2APIC_MSR
                                                       : STRATEGY_X2APIC_HIDE;
             expected[AXIS_STEP] = STRATEGY_STEP_DBSTEP;
-            expected[AXIS_NMI] = has[GROUP_SVM_VNMI] ? STRATEGY_NMI_VNMI : STRATEGY_NMI_IRET;
+            expected[AXIS_NMI] = STRATEGY_NMI_IRET;
         } else {
             memset(expected, STRATEGY_NONE, sizeof(expected));
         }
