@@ -184,6 +184,7 @@ static const struct {
     { STRATEGY_STEP_DBSTEP, test_step },    /* after the others: the tests below step with it */
     { STRATEGY_APIC_PAGE, test_apic_page },
     { STRATEGY_NMI_VNMI, test_nmi },
+    { STRATEGY_NMI_POLL, test_nmi },
     { STRATEGY_NMI_IRET, test_nmi },
 };
 

@@ -89,6 +89,6 @@ extern const struct step_operations dbstep_operations, mtf_operations;
 extern const struct apic_operations apic_page_operations, apic_passthrough_operations;
 extern const struct startup_operations startup_icr_operations, startup_sipi_operations;
 extern const struct x2apic_operations x2apic_hide_operations;
-extern const struct nmi_operations nmi_iret_operations, nmi_vnmi_operations;
+extern const struct nmi_operations nmi_iret_operations, nmi_poll_operations, nmi_vnmi_operations;
 
 #endif

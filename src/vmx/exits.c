@@ -152,13 +152,15 @@ static void exit_nmi_window(struct cpu *cpu)
 static void exit_preemption_timer(struct cpu *cpu)
 {
     cpu->counters[COUNTER_EXIT_OTHER]++;
-    vmx_control_set(cpu, CAPABILITY_VMX_PREEMPTION_TIMER, false);
+    vmx_exit_within(cpu, VMX_NEVER);
     step_delivery_ended(cpu);
 }
 
 static void exit_monitor_trap(struct cpu *cpu)
 {
     cpu->counters[COUNTER_EXIT_MTF]++;
+    if (!step_active(cpu) || cpu->step.delivery)
+        vmx_control_set(cpu, CAPABILITY_VMX_MONITOR_TRAP_FLAG, false);
     if (step_active(cpu))
         step_finish(cpu);
     else

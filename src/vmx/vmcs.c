@@ -2,6 +2,7 @@
 /* The guest-state area and the controls of a new virtual CPU, and its state by the backend's names
  * (SDM Vol 3: Virtual Machine Control Structures > Guest-State Area). Fields are read and written
  * when somebody asks for them: an exit touches few. */
+#include "core/ending.h"
 #include "core/guest_memory.h"
 #include "core/hidden.h"
 #include "vmx/vmx.h"
@@ -265,15 +266,30 @@ void vmx_nmi_window_request(struct cpu *cpu, bool wanted)
     vmx_control_set(cpu, CAPABILITY_VMX_NMI_WINDOW_EXITING, wanted);
 }
 
-/* Both make the guest exit after an injected event's delivery, before an instruction: the timer,
- * since it counts from 0; the window, unless NMIs are blocked (SDM Vol 3: VM Entries > VM-Entry
- * Event Injection; VMX Non-Root Operation > Other Causes of VM Exits). */
+void vmx_exit_within(struct cpu *cpu, uint32_t units)
+{
+    if (!vmx_control_allowed(CAPABILITY_VMX_PREEMPTION_TIMER))
+        return;
+    if (units != VMX_NEVER)
+        vmcs_write(VMCS_PREEMPTION_TIMER, units);
+    vmx_control_set(cpu, CAPABILITY_VMX_PREEMPTION_TIMER, units != VMX_NEVER);
+}
+
+/* Each makes the guest exit after an injected event's delivery, before an instruction: the timer,
+ * since it counts from 0; the window, unless NMIs are blocked; the monitor trap flag (SDM Vol 3: VM
+ * Entries > VM-Entry Event Injection; VMX Non-Root Operation > Other Causes of VM Exits). Where
+ * there is none of them, what such a guest does is undefined on the bare machine, too. */
 void vmx_exit_after_delivery(struct cpu *cpu)
 {
     if (vmx_control_allowed(CAPABILITY_VMX_PREEMPTION_TIMER))
-        vmx_control_set(cpu, CAPABILITY_VMX_PREEMPTION_TIMER, true);
-    else
+        vmx_exit_within(cpu, 0);
+    else if (vmx_control_allowed(CAPABILITY_VMX_NMI_WINDOW_EXITING))
         vmx_nmi_window_request(cpu, true);
+    else if (vmx_control_allowed(CAPABILITY_VMX_MONITOR_TRAP_FLAG))
+        vmx_control_set(cpu, CAPABILITY_VMX_MONITOR_TRAP_FLAG, true);
+    else
+        ending_reset("an event was delivered to a stack in the APIC's page or in memory that is not "
+                     "there, which cannot be followed on this processor; the machine is reset");
 }
 
 void vmx_reset_events(struct cpu *cpu)

@@ -89,6 +89,10 @@ void vmx_interrupt_shadow_write(struct cpu *cpu, uint64_t shadow);
 void vmx_exceptions_intercept(struct cpu *cpu, uint32_t vectors);
 void vmx_nmi_window_request(struct cpu *cpu, bool wanted);
 void vmx_exit_after_delivery(struct cpu *cpu);
+/* Makes the guest exit after that many units of the preemption timer, counted from each VM entry on;
+ * VMX_NEVER: not for that reason. Nothing where the processor has no timer. Exit context. */
+void vmx_exit_within(struct cpu *cpu, uint32_t units);
+#define VMX_NEVER UINT32_MAX
 void vmx_reset_events(struct cpu *cpu);
 
 /* host.c: the host-state area, and the host's own descriptor table. */
