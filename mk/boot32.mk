@@ -16,7 +16,7 @@ BOOT32_PLACE   := --defsym=BOOT32_ADDRESS=0x110000 --defsym=BOOT32_SIZE=0x40000
 BOOT32_SOURCES := $(sort $(wildcard src/boot32/*.c src/boot32/*.S $(addprefix src/, \
     probe/capabilities*.c probe/report*.c probe/raw.c probe/raw_fill.c probe/raw_store.c \
     strategies/select*.c strategies/strategies.c strategies/implemented.c \
-    boot/boot_information.c boot/cmdline*.c boot/multiboot1.c boot/multiboot2.c \
+    boot/boot_information.c boot/build_id.c boot/cmdline*.c boot/multiboot1.c boot/multiboot2.c \
     core/memory_map.c core/acpi.c core/acpi_madt.c lib/console.c lib/newlib_glue.c)))
 BOOT32_OBJECTS := $(patsubst %,$(BOOT32)/%.o,$(basename $(BOOT32_SOURCES)))
 

@@ -2,6 +2,7 @@
 #
 # The image: all of src/ and newlib, linked by src/boot/sextant.ld; src/boot32/ is a program of its own inside (boot32.mk).
 #   sextant.elf64  64-bit ELF with debug information, for gdb and objdump
+#                  and the build id, which the report prints
 #   sextant.elf    the same bytes as a 32-bit ELF, because QEMU's Multiboot loader takes no other
 #   sextant.sym    addresses and names; sextant.lst: source and instructions mixed
 
@@ -13,7 +14,7 @@ IMAGE_SCRIPT  := src/boot/sextant.ld
 
 # _DEFAULT_SOURCE: newlib declares its integer-only printf family only beside the standard ones.
 IMAGE_CFLAGS  := -std=c11 -O2 -g $(WARNINGS) $(MACHINE_CFLAGS) -D_DEFAULT_SOURCE -Isrc
-IMAGE_LDFLAGS := -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none --fatal-warnings $(BOOT32_PLACE)
+IMAGE_LDFLAGS := -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=sha1 --fatal-warnings $(BOOT32_PLACE)
 
 $(BUILD)/image/.flags: FORCE
 	$(call remember,$(CC) $(IMAGE_CFLAGS) $(IMAGE_LDFLAGS) $(IMAGE_SOURCES))

@@ -2,6 +2,7 @@
 """The capability report: what it says of each host, that its parts agree, and that it is the same again."""
 
 import re
+import subprocess
 
 import pytest
 from harness import data, decoder
@@ -42,6 +43,14 @@ def test_verdict(lab: Lab, host: Host) -> None:
     assert report.data["machine"]["cpus"] == host.processors
     assert report.data["machine"]["cpus_probed"] == (host.processors if host.has_long_mode else 1)
     assert report.data["cpu_differences"] == []
+
+
+@pytest.mark.parametrize("host", hosts())
+def test_build_id(lab: Lab, host: Host) -> None:
+    """The linker's, as readelf(1) finds it in both forms of the image."""
+    for name in ("sextant.elf", "sextant.elf64"):
+        notes = subprocess.run(["readelf", "--notes", str(lab.build / name)], check=True, capture_output=True, text=True).stdout
+        assert re.findall(r"Build ID: ([0-9a-f]{40})\n", notes) == [lab.report(host).data["build_id"]]
 
 
 @pytest.mark.parametrize("host", hosts())

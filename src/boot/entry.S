@@ -106,10 +106,12 @@ boot_entry:
         lgdt    boot_gdt_pointer
         ljmp    $HOST_CS64, $boot_long_mode
 
-/* The 32-bit program takes what the boot loader gave. */
+/* The 32-bit program takes what the boot loader gave, and where the image's build id is. */
 no_long_mode:
         movl    %edi, %eax
         movl    %esi, %ebx
+        movl    $build_id_note_loaded, %ecx
+        movl    $build_id_note_size, %edx
         jmp     boot32_program
 
         .code64

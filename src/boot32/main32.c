@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "boot/boot_information.h"
+#include "boot/build_id.h"
 #include "boot/cmdline.h"
 #include "boot/multiboot1.h"
 #include "boot/multiboot2.h"
@@ -126,8 +127,10 @@ static void probe(void)
 static void report(void)
 {
     struct report_sink sink = { put_console, NULL };
+    char build_id[BUILD_ID_TEXT_MAX];
     struct report_environment environment = {
         .version = SEXTANT_VERSION,
+        .build_id = build_id_format(build_id_note, build_id_note_size, build_id) ? build_id : NULL,
         .loader = information.loader_name,
         .command_line = information.command_line,
         .memory_bytes = memory_map_total(&information.memory, MEMORY_USABLE),

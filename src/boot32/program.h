@@ -10,6 +10,10 @@
  * SDM Vol 1: Processor Identification and Feature Determination. */
 bool cpuid_exists(void);
 
+/* From start.S: where the image's build-id note is, and its length in bytes. */
+extern const void *build_id_note;
+extern uint32_t build_id_note_size;
+
 /* From start.S: the boot loader's magic and the physical address of its information. */
 _Noreturn void main32(uint32_t magic, uint32_t information_physical);
 

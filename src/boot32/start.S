@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Start of the 32-bit program, which entry.S jumps to on a processor without 64-bit mode: protected
  * mode, paging and interrupts off, flat segments, EAX = magic of the Multiboot protocol, EBX =
- * physical address of its information structure. Also the exceptions' entry points (SDM Vol 3:
+ * physical address of its information structure, ECX and EDX = address and size of the image's
+ * build-id note. Also the exceptions' entry points (SDM Vol 3:
  * Interrupt and Exception Handling > IDT Descriptors) and what C cannot say. */
 #define CODE                0x08
 #define DATA                0x10
@@ -21,6 +22,8 @@
 start32:
         movl    $stack_top, %esp
         movl    %eax, %esi
+        movl    %ecx, build_id_note
+        movl    %edx, build_id_note_size
         lgdt    gdt_pointer
         ljmp    $CODE, $1f
 1:      movl    $DATA, %eax
@@ -139,6 +142,14 @@ gdt_pointer:
 idt_pointer:
         .short  VECTORS * 8 - 1
         .long   idt
+
+        .data
+        .balign 4
+        .global build_id_note, build_id_note_size
+build_id_note:
+        .long   0
+build_id_note_size:
+        .long   0
 
         .bss
         .balign 16

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "apic/registers.h"
+#include "boot/build_id.h"
 #include "core/cpu.h"
 #include "core/hidden.h"
 #include "core/version.h"
@@ -19,6 +20,9 @@
 #define DIFFERENCES         64
 #define DIFFERENCES_A_CPU   8
 #define DEFAULT_PHYSICAL_ADDRESS_BITS 36
+
+/* From the linker script. */
+extern const char build_id_note[], build_id_note_end[];
 
 static struct raw raw;
 static struct capabilities capabilities;
@@ -129,8 +133,11 @@ void findings_report(const struct boot_information *information,
                      const struct boot_parameters *parameters, bool verdict_only)
 {
     struct report_sink sink = { put_console, NULL };
+    size_t note_size = (size_t)(build_id_note_end - build_id_note);
+    char build_id[BUILD_ID_TEXT_MAX];
     struct report_environment environment = {
         .version = SEXTANT_VERSION,
+        .build_id = build_id_format(build_id_note, note_size, build_id) ? build_id : NULL,
         .loader = information->loader_name,
         .command_line = information->command_line,
         .memory_bytes = memory_map_total(&information->memory, MEMORY_USABLE),
