@@ -61,6 +61,7 @@ const char *capability_state_name(enum capability_state state)
         [CAPABILITY_BROKEN]     = "broken",
         [CAPABILITY_FORCED]     = "forced",
         [CAPABILITY_MASKED]     = "masked",
+        [CAPABILITY_UNKNOWN]    = "unknown",
     };
 
     return names[state];
@@ -128,6 +129,21 @@ static bool row_is_set(const struct raw *raw, const struct capabilities *capabil
         return false;
     }
     return (value >> row->bit & 1) != 0;
+}
+
+/* Its register could not be read.  A control may be 1 where the plain MSR or the TRUE one says so. */
+static bool row_is_unknown(const struct raw *raw, const struct capabilities *capabilities,
+                           const struct capability_row *row)
+{
+    switch (row->kind) {
+    case CAPABILITY_KIND_MSR_BIT:
+        return raw_msr_unread(raw, row->source);
+    case CAPABILITY_KIND_CONTROL:
+        return capabilities->vmx[row->source].msr == 0
+               && raw_msr_unread(raw, words[row->source].msr);
+    default:
+        return false;
+    }
 }
 
 static void derive_vmx_lock(const struct raw *raw, struct capabilities *capabilities)
@@ -248,6 +264,8 @@ void capabilities_derive(const struct raw *raw, struct capabilities *capabilitie
     for (unsigned id = CAPABILITY_NONE + 1; id < CAPABILITY_COUNT; id++) {
         if (row_is_set(raw, capabilities, &rows[id])) {
             capabilities->state[id] = CAPABILITY_ADVERTISED;
+        } else if (row_is_unknown(raw, capabilities, &rows[id])) {
+            capabilities->state[id] = CAPABILITY_UNKNOWN;
         }
     }
     derive_vmx_lock(raw, capabilities);
@@ -454,11 +472,12 @@ int capability_format_source(const struct capabilities *capabilities, enum capab
 /* Weakest first: what cannot be used, what can be used at a risk, what can be used. */
 static const uint8_t strength[] = {
     [CAPABILITY_ABSENT]     = 0,
-    [CAPABILITY_MASKED]     = 1,
-    [CAPABILITY_BROKEN]     = 2,
-    [CAPABILITY_FORCED]     = 3,
-    [CAPABILITY_ADVERTISED] = 4,
-    [CAPABILITY_VERIFIED]   = 5,
+    [CAPABILITY_UNKNOWN]    = 1,
+    [CAPABILITY_MASKED]     = 2,
+    [CAPABILITY_BROKEN]     = 3,
+    [CAPABILITY_FORCED]     = 4,
+    [CAPABILITY_ADVERTISED] = 5,
+    [CAPABILITY_VERIFIED]   = 6,
 };
 
 static uint64_t lower(uint64_t a, uint64_t b)

@@ -36,7 +36,8 @@ enum capability_state {
     CAPABILITY_VERIFIED,        /* a self-test saw it working on this machine */
     CAPABILITY_BROKEN,          /* advertised, but its self-test failed */
     CAPABILITY_FORCED,          /* broken, and the person said NAME! */
-    CAPABILITY_MASKED           /* advertised, and the person said mask=NAME: treated as absent */
+    CAPABILITY_MASKED,          /* advertised, and the person said mask=NAME: treated as absent */
+    CAPABILITY_UNKNOWN          /* its register could not be read (sextant-probe): not used */
 };
 
 enum capability_kind {
@@ -169,6 +170,11 @@ bool capability_msr(const struct capabilities *capabilities, enum capability_id 
  */
 int capability_format_source(const struct capabilities *capabilities, enum capability_id id,
                              char *buffer, size_t size);
+
+/*
+ * What QEMU calls it in -cpu MODEL,+FEATURE; NULL: QEMU has no switch for it alone.  Any context.
+ */
+const char *capability_qemu_feature(enum capability_id id);
 
 /*
  * The weakest common table of two CPUs: per capability the weaker state, allowed settings that both

@@ -46,6 +46,7 @@ struct raw {
     uint16_t cpuid_count;
     uint16_t msr_count;
     bool truncated;             /* the processor has more leaves than fit; the report says so */
+    bool msrs_unread;           /* MSRs that are not listed may exist: they could not be read */
     struct raw_cpuid cpuid[RAW_CPUID_MAX];
     struct raw_msr msr[RAW_MSR_MAX];
 };
@@ -96,6 +97,13 @@ uint32_t raw_cpuid_word(const struct raw *raw, uint32_t leaf, uint32_t subleaf,
  * Pure.
  */
 const struct raw_msr *raw_msr_find(const struct raw *raw, uint32_t index);
+
+/*
+ * True when nobody knows what the MSR says: it is not listed, it could not be read (msrs_unread),
+ * and nothing that is known says that it does not exist.  The image reads every MSR, so this is for
+ * what sextant-probe is given.  Pure.
+ */
+bool raw_msr_unread(const struct raw *raw, uint32_t index);
 
 /* Value of an MSR that was asked for and answered; false (and *value 0) otherwise.  Pure. */
 bool raw_msr_value(const struct raw *raw, uint32_t index, uint64_t *value);

@@ -157,10 +157,14 @@ static bool cpuid_bit(const struct raw *raw, uint32_t leaf, enum raw_register re
     return (raw_cpuid_word(raw, leaf, 0, reg) >> bit & 1) != 0;
 }
 
+/* An MSR that could not be read shuts no gate. */
 static bool msr_bit(const struct raw *raw, uint32_t index, unsigned bit)
 {
     uint64_t value;
 
+    if (raw->msrs_unread && raw_msr_find(raw, index) == NULL) {
+        return true;
+    }
     return raw_msr_value(raw, index, &value) && (value >> bit & 1) != 0;
 }
 
@@ -260,6 +264,19 @@ const char *raw_msr_name(uint32_t index)
         }
     }
     return NULL;
+}
+
+bool raw_msr_unread(const struct raw *raw, uint32_t index)
+{
+    if (!raw->msrs_unread || raw_msr_find(raw, index) != NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < MSR_ROWS; i++) {
+        if (msr_rows[i].index == index) {
+            return msr_rows[i].gate(raw);
+        }
+    }
+    return false;
 }
 
 void raw_fill(struct raw *raw, const struct raw_reader *reader)

@@ -17,7 +17,10 @@ static const char *const register_names[4] = { "eax", "ebx", "ecx", "edx" };
 
 enum outcome report_outcome(const struct report_input *input)
 {
-    return input->environment->refusal != NULL ? OUTCOME_REFUSED
+    if (input->environment->refusal != NULL) {
+        return OUTCOME_REFUSED;
+    }
+    return input->environment->unknown != NULL ? OUTCOME_CANNOT_TELL
                                                : (enum outcome)input->selection->outcome;
 }
 
@@ -25,6 +28,8 @@ void report_format_sentence(const struct report_input *input, char *buffer, size
 {
     if (input->environment->refusal != NULL) {
         format_text(buffer, size, "%s", input->environment->refusal);
+    } else if (input->environment->unknown != NULL) {
+        format_text(buffer, size, "%s", input->environment->unknown);
     } else {
         selection_format_outcome(input->selection, input->capabilities, input->request, buffer,
                                  size);
@@ -225,8 +230,14 @@ static void write_machine(const struct report_input *input, struct report_output
         report_print(output, "%" FORMAT_64 "u MiB; Sextant keeps %" FORMAT_64 "u KiB of it\n",
                      environment->memory_bytes >> 20, environment->reserved_bytes >> 10);
     }
-    write_foreign_fact(output, "image", environment->version);
+    write_foreign_fact(output, environment->program != NULL ? "program" : "image",
+                       environment->version);
     write_foreign_fact(output, "build id", environment->build_id);
+    if (environment->measured != NULL) {
+        write_foreign_fact(output, "measured", environment->measured->name);
+        write_foreign_fact(output, "  version", environment->measured->version);
+        write_foreign_fact(output, "  build id", environment->measured->build_id);
+    }
     write_foreign_fact(output, "loader", environment->loader);
     write_foreign_fact(output, "parameters", environment->command_line);
 }
@@ -380,26 +391,45 @@ static void say(void *context, const char *sentence)
     report_end(&paragraph);
 }
 
+/* What a person reads first. */
+static void write_head(const struct report_input *input, struct report_output *output)
+{
+    write_verdict(input, output);
+    report_print(output, "\nHow each job is done\n");
+    write_backend(input, output);
+    for (unsigned axis = 0; axis < AXIS_COUNT; axis++) {
+        write_axis(input, (enum axis)axis, output);
+    }
+    write_machine(input, output);
+    write_selftests(input->environment, output);
+    write_differences(input->environment, output);
+    write_notes(input, output);
+}
+
+static void write_advice(const struct report_input *input, struct report_output *output)
+{
+    report_print(output, "\nWhat you can change\n");
+    report_advise(input, say, output);
+}
+
 void report_write(const struct report_input *input, const struct report_sink *sink)
 {
     struct report_output output = { .sink = sink };
 
-    write_verdict(input, &output);
-    report_print(&output, "\nHow each job is done\n");
-    write_backend(input, &output);
-    for (unsigned axis = 0; axis < AXIS_COUNT; axis++) {
-        write_axis(input, (enum axis)axis, &output);
-    }
-    write_machine(input, &output);
-    write_selftests(input->environment, &output);
-    write_differences(input->environment, &output);
-    write_notes(input, &output);
+    write_head(input, &output);
     report_write_capabilities(input, &output);
     report_print(&output, "\nRaw registers of the bootstrap processor\n");
     write_raw(input->raw, &output);
     write_json_part(input, &output);
-    report_print(&output, "\nWhat you can change\n");
-    report_advise(input, say, &output);
+    write_advice(input, &output);
+}
+
+void report_write_summary(const struct report_input *input, const struct report_sink *sink)
+{
+    struct report_output output = { .sink = sink };
+
+    write_head(input, &output);
+    write_advice(input, &output);
 }
 
 void report_write_verdict(const struct report_input *input, const struct report_sink *sink)
@@ -409,8 +439,7 @@ void report_write_verdict(const struct report_input *input, const struct report_
 
     write_verdict(input, &output);
     if (outcome == OUTCOME_CANNOT_RUN || outcome == OUTCOME_REFUSED) {
-        report_print(&output, "\nWhat you can change\n");
-        report_advise(input, say, &output);
+        write_advice(input, &output);
     }
 }
 

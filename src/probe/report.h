@@ -35,16 +35,26 @@ struct cpu_difference {
     struct raw_difference word;
 };
 
+/* A program that writes reports: the image, or sextant-probe. */
+struct report_program {
+    const char *name;                           /* "Sextant", "sextant-probe" */
+    const char *version;                        /* NULL: not known */
+    const char *build_id;                       /* hexadecimal; NULL: not known */
+};
+
 /*
  * Facts about the machine and the image that the capability table does not hold.  0 or NULL: not
  * known.
  */
 struct report_environment {
+    const char *program;                        /* that writes this; NULL: the image */
     const char *version;                        /* of the image */
     const char *build_id;                       /* hexadecimal: the linker's, or a SHA-256 */
     const char *loader;                         /* the boot loader's name */
     const char *command_line;
+    const struct report_program *measured;      /* that found the facts, where another one did */
     const char *refusal;                        /* a boot parameter was wrong: the sentence */
+    const char *unknown;                        /* what cannot be told, and why: the sentence */
     uint64_t memory_bytes;                      /* RAM of the machine */
     uint64_t reserved_bytes;                    /* taken from it by the hypervisor at run time */
     uint32_t cpus;                              /* found in ACPI's MADT */
@@ -56,6 +66,8 @@ struct report_environment {
     size_t selftest_count;
     const char *const *notes;                   /* sentences */
     size_t note_count;
+    const char *const *advice;                  /* sentences before the report's own */
+    size_t advice_count;
 };
 
 struct report_input {
@@ -77,6 +89,12 @@ struct report_sink {
  * context.
  */
 void report_write(const struct report_input *input, const struct report_sink *sink);
+
+/*
+ * The short form: the text without capabilities and raw registers, and without the JSON object.
+ * Host context.
+ */
+void report_write_summary(const struct report_input *input, const struct report_sink *sink);
 
 /* The verdict line alone (and, when no guest can run, what the person can change), with its newline ("Sextant: RUNS, DEGRADED (...)"). */
 void report_write_verdict(const struct report_input *input, const struct report_sink *sink);

@@ -96,10 +96,10 @@ static const struct {
       "Set-VMProcessor -VMName NAME -ExposeVirtualizationExtensions $true." },
     { "VMwareVMware",
       "VMware gives this guest no virtualization: switch on \"Virtualize Intel VT-x/EPT or "
-      "AMD-V/RVI\" in the guest's processor settings." },
+      "AMD-V/RVI\" in the guest's processor settings (vhv.enable = \"TRUE\" in its .vmx file)." },
     { "VBoxVBoxVBox",
       "VirtualBox gives this guest no virtualization: switch on \"Enable Nested VT-x/AMD-V\" in "
-      "the guest's processor settings." },
+      "the guest's processor settings (VBoxManage modifyvm NAME --nested-hw-virt on)." },
     { "XenVMMXenVMM",
       "Xen gives this guest no virtualization: set nestedhvm=1 in the guest's configuration." },
 };
@@ -146,6 +146,44 @@ static void advise_no_virtualization(struct advice *advice)
 
 /* ---- a backend that lacks something ---- */
 
+/*
+ * "+vmx-ept,+vmx-unrestricted-guest": what QEMU calls those that are missing.  False: it has no
+ * switch for one of them, or does not hide it (masked, broken).
+ */
+static bool append_features(const struct advice *advice, const struct missing *missing,
+                            struct text *text)
+{
+    for (unsigned i = 0; i < missing->count; i++) {
+        enum capability_id id = (enum capability_id)missing->id[i];
+        const char *feature = capability_qemu_feature(id);
+
+        if (feature == NULL || advice->input->capabilities->state[id] != CAPABILITY_ABSENT) {
+            return false;
+        }
+        text_append(text, "%s+%s", i != 0 ? "," : "", feature);
+    }
+    return missing->count != 0;
+}
+
+static void advise_vmx(struct advice *advice, const struct missing *missing)
+{
+    char features[256], sentence[512];
+    struct text text = { features, sizeof(features), 0 };
+
+    if (!runs_under(advice, "KVMKVMKVM")) {
+        say(advice, "This processor's VMX lacks controls that a guest needs; no setting brings "
+            "them back. Another processor (or, in an emulator, another processor model) is "
+            "needed.");
+    } else if (append_features(advice, missing, &text)) {
+        format_text(sentence, sizeof(sentence), "KVM hides VMX controls that a guest needs: start "
+                    "the guest with -cpu host, or add them to its model (-cpu MODEL,%s).",
+                    features);
+        say(advice, sentence);
+    } else {
+        say(advice, "KVM hides VMX controls that a guest needs: start the guest with -cpu host.");
+    }
+}
+
 static void advise_backend(struct advice *advice)
 {
     const struct selection *selection = advice->input->selection;
@@ -164,11 +202,7 @@ static void advise_backend(struct advice *advice)
     }
     if (has(advice, CAPABILITY_VMX_USABLE)
         && selection->backends[BACKEND_VMX].missing[BACKEND_VMX].count != 0) {
-        say(advice, runs_under(advice, "KVMKVMKVM")
-            ? "KVM hides VMX controls that a guest needs: start the guest with -cpu host, or add "
-              "them one by one (-cpu MODEL,+vmx-ept,+vmx-unrestricted-guest)."
-            : "This processor's VMX lacks controls that a guest needs; no setting brings them "
-              "back. Another processor (or, in an emulator, another processor model) is needed.");
+        advise_vmx(advice, &selection->backends[BACKEND_VMX].missing[BACKEND_VMX]);
     }
     if (has(advice, CAPABILITY_SVM_USABLE) && !has(advice, CAPABILITY_SVM_NP)
         && !runs_under(advice, "TCGTCGTCGTCG")) {
@@ -179,14 +213,31 @@ static void advise_backend(struct advice *advice)
 
 /* ---- a machine that runs ---- */
 
-static void advise_step(struct advice *advice)
+/* KVM shows its guests what their model names: a better strategy may be a matter of a word. */
+static void advise_model(struct advice *advice)
 {
     const struct selection *selection = advice->input->selection;
 
-    if (selection->backend == BACKEND_VMX && runs_under(advice, "KVMKVMKVM")
-        && selection->strategy[STRATEGY_STEP_MTF].verdict == VERDICT_MISSING) {
-        say(advice, "For step=mtf under KVM, add +vmx-mtf to the guest's model.");
+    for (unsigned i = 0; i < STRATEGY_COUNT && runs_under(advice, "KVMKVMKVM"); i++) {
+        const struct strategy_row *row = strategy_row((enum strategy_id)i);
+        const struct strategy_verdict *verdict = &selection->strategy[i];
+        char features[256], sentence[384];
+        struct text text = { features, sizeof(features), 0 };
+
+        if (i < selection->axis[row->axis].chosen && verdict->verdict == VERDICT_MISSING
+            && verdict->built && row->way[selection->backend].offered
+            && append_features(advice, &verdict->missing[selection->backend], &text)) {
+            format_text(sentence, sizeof(sentence), "For %s=%s under KVM, add %s to the guest's "
+                        "model.", axis_row(row->axis)->name, row->name, features);
+            say(advice, sentence);
+        }
     }
+}
+
+static void advise_broken(struct advice *advice)
+{
+    const struct selection *selection = advice->input->selection;
+
     for (unsigned i = 0; i < STRATEGY_COUNT; i++) {
         const struct strategy_row *row = strategy_row((enum strategy_id)i);
         char sentence[256];
@@ -244,17 +295,21 @@ void report_advise(const struct report_input *input,
 {
     struct advice advice = { .input = input, .say = say_sentence, .context = context };
 
+    for (size_t i = 0; i < input->environment->advice_count; i++) {
+        say(&advice, input->environment->advice[i]);
+    }
     if (input->capabilities->state[CAPABILITY_LONG_MODE] == CAPABILITY_ABSENT) {
         advise_no_long_mode(&advice);
         advise_parameters(&advice);
         return;
     }
     advise_firmware(&advice);
-    if (input->selection->backend == BACKEND_NONE) {
+    if (input->selection->backend != BACKEND_NONE) {
+        advise_model(&advice);
+        advise_broken(&advice);
+    } else if (input->environment->unknown == NULL) {
         advise_no_virtualization(&advice);
         advise_backend(&advice);
-    } else {
-        advise_step(&advice);
     }
     advise_parameters(&advice);
     if (advice.count == 0) {

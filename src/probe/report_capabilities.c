@@ -54,6 +54,8 @@ static const char *state_word(const struct capabilities *capabilities, enum capa
         return "FORCED";
     case CAPABILITY_MASKED:
         return "masked by mask=";
+    case CAPABILITY_UNKNOWN:
+        return "not known";
     }
     return "";
 }
@@ -111,9 +113,10 @@ static uint64_t unnamed_controls(const struct capabilities *capabilities, unsign
 }
 
 /* The line above the bits of a control word: what it is, and its two halves. */
-static void write_control_word(const struct capabilities *capabilities, unsigned word,
+static void write_control_word(const struct report_input *input, unsigned word,
                                struct report_output *output)
 {
+    const struct capabilities *capabilities = input->capabilities;
     const struct vmx_controls *controls = &capabilities->vmx[word];
     const struct vmx_control_word_row *row = vmx_control_word_row((enum vmx_control_word)word);
     uint64_t unnamed = unnamed_controls(capabilities, word);
@@ -124,7 +127,7 @@ static void write_control_word(const struct capabilities *capabilities, unsigned
                       raw_msr_name(controls->msr != 0 ? controls->msr : row->msr),
                       (unsigned)(controls->msr != 0 ? controls->msr : row->msr), row->title);
     if (controls->msr == 0) {
-        report_add(&paragraph, "not there");
+        report_add(&paragraph, raw_msr_unread(input->raw, row->msr) ? "not read" : "not there");
     } else {
         report_add_format(&paragraph, "allowed-0 0x%0*" FORMAT_64 "x, allowed-1 0x%0*" FORMAT_64
                           "x",
@@ -148,7 +151,7 @@ static void write_msr(const struct raw *raw, uint32_t msr, struct report_output 
     if (raw_msr_value(raw, msr, &value)) {
         report_print(output, ": 0x%" FORMAT_64 "x\n", value);
     } else {
-        report_print(output, ": not there\n");
+        report_print(output, ": %s\n", raw_msr_unread(raw, msr) ? "not read" : "not there");
     }
 }
 
@@ -167,7 +170,7 @@ static void write_present_group(const struct report_input *input, enum capabilit
         }
         capability_msr(input->capabilities, (enum capability_id)id, &msr, &bit);
         if (msr != 0 && msr != last && row->kind == CAPABILITY_KIND_CONTROL) {
-            write_control_word(input->capabilities, row->source, output);
+            write_control_word(input, row->source, output);
         } else if (msr != 0 && msr != last) {
             write_msr(input->raw, msr, output);
         }

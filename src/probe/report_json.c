@@ -345,6 +345,9 @@ static void write_raw(struct json *json, const struct raw *raw)
 {
     open(json, "raw", '{');
     boolean(json, "truncated", raw->truncated);
+    if (raw->msrs_unread) {
+        boolean(json, "msrs_unread", true);
+    }
     open(json, "cpuid", '[');
     for (unsigned i = 0; i < raw->cpuid_count; i++) {
         open(json, NULL, '[');
@@ -407,6 +410,7 @@ static const char *outcome_word(enum outcome outcome)
         [OUTCOME_DEGRADED]   = "degraded",
         [OUTCOME_CANNOT_RUN] = "cannot_run",
         [OUTCOME_REFUSED]    = "refused",
+        [OUTCOME_CANNOT_TELL] = "cannot_tell",
     };
 
     return words[outcome];
@@ -421,15 +425,29 @@ static void write_outcome(struct json *json, const struct report_input *input)
     string(json, "sentence", sentence);
 }
 
+static void write_program(struct json *json, const struct report_environment *environment)
+{
+    const struct report_program *measured = environment->measured;
+
+    string(json, "program", environment->program != NULL ? environment->program : "Sextant");
+    string(json, "version", environment->version);
+    string(json, "build_id", environment->build_id);
+    if (measured != NULL) {
+        open(json, "measured", '{');
+        string(json, "program", measured->name);
+        string(json, "version", measured->version);
+        string(json, "build_id", measured->build_id);
+        close(json, '}');
+    }
+}
+
 uint32_t report_write_json(const struct report_input *input, const struct report_sink *sink)
 {
     struct json json = { .output = { .sink = sink } };
 
     open(&json, NULL, '{');
     number(&json, "schema", REPORT_SCHEMA);
-    string(&json, "program", "Sextant");
-    string(&json, "version", input->environment->version);
-    string(&json, "build_id", input->environment->build_id);
+    write_program(&json, input->environment);
     write_outcome(&json, input);
     write_backends(&json, input);
     write_axes(&json, input);

@@ -56,7 +56,8 @@ enum outcome {
     OUTCOME_RUNS,
     OUTCOME_DEGRADED,           /* runs, and at least one axis is on a fallback */
     OUTCOME_CANNOT_RUN,         /* no backend, or an axis with nothing to choose */
-    OUTCOME_REFUSED             /* what was asked for by name is not available */
+    OUTCOME_REFUSED,            /* what was asked for by name is not available */
+    OUTCOME_CANNOT_TELL         /* of sextant-probe alone: what decides it could not be read */
 };
 
 struct axis_selection {
@@ -130,7 +131,7 @@ int selection_format_backend_reason(const struct selection *selection,
 /* "chosen", "not preferred", ... */
 const char *verdict_name(enum verdict verdict);
 
-/* "RUNS", "RUNS, DEGRADED", "CANNOT RUN", "REFUSED". */
+/* "RUNS", "RUNS, DEGRADED", "CANNOT RUN", "REFUSED", "CANNOT TELL". */
 const char *outcome_name(enum outcome outcome);
 
 #endif

@@ -30,6 +30,7 @@ const char *outcome_name(enum outcome outcome)
         [OUTCOME_DEGRADED]   = "RUNS, DEGRADED",
         [OUTCOME_CANNOT_RUN] = "CANNOT RUN",
         [OUTCOME_REFUSED]    = "REFUSED",
+        [OUTCOME_CANNOT_TELL] = "CANNOT TELL",
     };
 
     return names[outcome];
@@ -95,6 +96,8 @@ static void append_missing_one(struct text *text, const struct capabilities *cap
         text_append(text, "%s is masked by mask=", gate_is_shut ? ", which" : ",");
     } else if (capabilities->state[id] == CAPABILITY_BROKEN) {
         text_append(text, "%s failed its self-test", gate_is_shut ? ", which" : ",");
+    } else if (capabilities->state[id] == CAPABILITY_UNKNOWN) {
+        text_append(text, "%s is not known", gate_is_shut ? ", which" : ",");
     } else if (!gate_is_shut) {
         text_append(text, ", is 0");
     }
@@ -548,6 +551,8 @@ int selection_format_outcome(const struct selection *selection,
         break;
     case OUTCOME_REFUSED:
         append_refused(&text, selection, capabilities, request);
+        break;
+    case OUTCOME_CANNOT_TELL:       /* not an outcome of the selection; report_environment.unknown */
         break;
     }
     return (int)text.length;
