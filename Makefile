@@ -12,6 +12,7 @@ ARGS       ?=#             boot parameters of Sextant
 LINUX_ARGS ?=#             more words for the guest's own command line
 JSON       ?=#             1: report prints the JSON object and nothing else
 BARE       ?=#             1: run without Sextant, the guest on the bare emulator
+FUZZ_RUNS  ?= 10000000#    inputs of make fuzz
 # Variables for building: BUILD (where the results go), V=1 (show the commands), JOBS, PYTEST_ARGS.
 BUILD      ?= build
 
@@ -56,7 +57,9 @@ GUEST_NEEDS = $(filter $(BUILD)/guests/$(GUEST).elf,$(GUEST_FILES)) $(filter $(B
 RUN = $(PYTHON) tools/run.py --build $(BUILD) --host $(call quote,$(HOST)) --cpus $(CPUS) --memory $(MEMORY) \
     --parameters $(call quote,$(ARGS))
 
-.PHONY: image run report bench test unit system matrix check-registers iso guests setup clean distclean help FORCE
+FUZZ_RUNS_SHORT := 200000
+
+.PHONY: image run report bench test unit fuzz fuzz-short system matrix check-registers iso guests setup clean distclean help FORCE
 
 image: $(IMAGE) $(BUILD)/sextant.lst ## build/sextant.elf: the hypervisor (this is what plain `make` does)
 
@@ -69,13 +72,20 @@ report: $(IMAGE) ## print the capability report of HOST and end
 bench: $(IMAGE) $(BUILD)/guests/bench.elf | $(SETUP) ## count what each way to watch the APIC costs; updates docs/cost.md
 	@$(PYTHON) tools/bench.py --build $(BUILD)
 
-test: ## everything that is tested: unit tests, registers, system tests
+test: ## everything that is tested: unit tests, a short fuzzing, registers, system tests
 	@$(MAKE) unit
+	@$(MAKE) fuzz-short
 	@$(MAKE) check-registers
 	@$(MAKE) system
 
 unit: $(UNIT_TESTS) ## unit tests of the pure code, on this machine
 	@tests=$(call quote,$(UNIT_TESTS)) && mk/unit-tests $$tests
+
+fuzz: $(FUZZER) ## FUZZ_RUNS random inputs to the instruction decoder, compared with Capstone
+	$(call fuzz,$(FUZZ_RUNS),0)
+
+fuzz-short: $(FUZZER)
+	$(call fuzz,$(FUZZ_RUNS_SHORT),1)
 
 check-registers: $(BUILD)/image/.registers-checked $(BUILD)/boot32/.registers-checked ## disassemble the image: it may use general registers only
 

@@ -10,7 +10,7 @@ PURE := $(wildcard $(addprefix src/, \
     apic/destination.c apic/icr.c apic/registers.c apic/reset.c apic/startup.c x2apic/mode.c x2apic/msr_rules.c \
     boot/boot_information.c boot/build_id.c boot/cmdline*.c boot/multiboot1.c boot/multiboot2.c \
     boot32/division.c core/memory_map.c core/acpi.c core/acpi_madt.c core/acpi_power.c \
-    guest/linux_*.c guest/loader.c guest/loading.c guest/multiboot_*.c))
+    guest/linux_*.c guest/loader.c guest/loading.c guest/multiboot_*.c instruction/*.c))
 
 HOST_BUILD   := $(BUILD)/host
 HOST_LIBRARY := $(HOST_BUILD)/libpure.a
@@ -36,9 +36,26 @@ $(HOST_LIBRARY): $(HOST_OBJECTS)
 
 $(HOST_BUILD)/test_%: $(HOST_BUILD)/tests/unit/test_%.o $(HOST_LIBRARY)
 	$(call say,HOSTLD,$@)
-	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $^ -lcmocka
+	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $^ -lcmocka -lcapstone
 
 UNIT_OBJECTS := $(patsubst $(HOST_BUILD)/%,$(HOST_BUILD)/tests/unit/%.o,$(UNIT_TESTS))
 .SECONDARY: $(UNIT_OBJECTS)
 
 -include $(HOST_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d)
+
+# The instruction decoder against Capstone by libFuzzer, which is clang's: the pure source and the oracle of the unit test.
+FUZZ_CFLAGS  := -std=c11 -O1 -g $(WARNINGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -D_DEFAULT_SOURCE \
+    -Isrc -Itests/unit
+FUZZ_SOURCES := tests/fuzz/instruction.c tests/unit/instruction_oracle.c src/instruction/decode.c
+FUZZER       := $(HOST_BUILD)/fuzz-instruction
+
+$(FUZZER): $(FUZZ_SOURCES) $(wildcard src/instruction/*.h) tests/unit/instruction_oracle.h $(HOST_BUILD)/.flags | $(SETUP)
+	$(call say,FUZZER,$@)
+	$(Q)clang $(FUZZ_CFLAGS) -o $@ $(FUZZ_SOURCES) -lcapstone
+
+# fuzz: number of inputs, seed (0: another each time). An input that fails is left beside the log.
+define fuzz
+@mkdir -p $(HOST_BUILD)/fuzz
+@cd $(HOST_BUILD)/fuzz && if ../fuzz-instruction -runs=$(1) -seed=$(2) -max_len=17 -print_final_stats=1 >../fuzz.log 2>&1; \
+    then grep -E '^(Done|stat::number)' ../fuzz.log; else tail -n 40 ../fuzz.log; exit 1; fi
+endef
