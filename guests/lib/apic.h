@@ -95,6 +95,13 @@ static inline void x2apic_write(unsigned offset, uint64_t value)
 }
 
 /*
+ * A register of the calling CPU in whichever mode its APIC is; registers that x2APIC mode lacks read
+ * as 0. ICR-high is the upper half of ICR.
+ */
+uint32_t apic_get(unsigned offset);
+void apic_put(unsigned offset, uint32_t value);
+
+/*
  * Software-enables the APIC with spurious vector 0xFF, TPR 0, timer masked. Every CPU calls it
  * after its start.
  */
@@ -113,11 +120,22 @@ void apic_wait_idle(void);
 
 /*
  * Sends an interprocessor interrupt: destination into ICR-high, `command` into ICR-low, then waits
- * until idle.
+ * until idle. In x2APIC mode by one write.
  */
 void apic_send(uint8_t destination, uint32_t command);
 
-/* End of interrupt. */
+/*
+ * The same in x2APIC mode, where there is nothing to wait for; the destination has 32 bits.
+ */
+static inline void x2apic_send(uint32_t destination, uint32_t command)
+{
+    x2apic_write(APIC_ICR_LOW, (uint64_t)destination << 32 | command);
+}
+
+/* End of interrupt in whichever mode. */
+void apic_end_of_interrupt(void);
+
+/* End of interrupt in xAPIC mode. */
 static inline void apic_eoi(void)
 {
     apic_write(APIC_EOI, 0);

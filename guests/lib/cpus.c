@@ -37,10 +37,22 @@ static void add_cpu(uint32_t apic_id)
     cpus_count++;
 }
 
+static void note_mode(struct cpu *cpu)
+{
+    cpu->x2apic = (rdmsr(MSR_APIC_BASE) & APIC_BASE_X2APIC) != 0;
+}
+
+void cpu_enter_x2apic(void *argument)
+{
+    (void)argument;
+    wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | APIC_BASE_X2APIC);
+    note_mode(this_cpu());
+}
+
 static void wake_handler(struct frame *frame)
 {
     (void)frame;
-    apic_eoi();
+    apic_end_of_interrupt();
 }
 
 static void spurious_handler(struct frame *frame)
@@ -52,6 +64,7 @@ void cpus_initialise(void)
 {
     add_cpu(cpuid(1, 0).ebx >> 24);
     interrupts_load(&cpus[0]);
+    note_mode(&cpus[0]);
     interrupts_set_handler(VECTOR_WAKE, wake_handler);
     interrupts_set_handler(SPURIOUS_VECTOR, spurious_handler);
     acpi_for_each_cpu(add_cpu);
@@ -101,7 +114,7 @@ static void store_apic_state(uint32_t *state)
         [APIC_STATE_TIMER_DIVIDE] = APIC_TIMER_DIVIDE,
     };
     for (unsigned i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++)
-        state[i] = apic_read(offsets[i]);
+        state[i] = apic_get(offsets[i]);
     state[APIC_STATE_IN_SERVICE] = !apic_bits_empty(APIC_ISR);
     state[APIC_STATE_REQUESTED] = !apic_bits_empty(APIC_IRR);
 }
@@ -129,6 +142,7 @@ _Noreturn void cpus_application_entry(struct cpu *cpu, uint32_t start_page)
            sizeof(cpu->state));
     __atomic_store_n((uint32_t *)(uintptr_t)(start_page + START_PAGE_LOCK), 0, __ATOMIC_SEQ_CST);
     interrupts_load(cpu);
+    note_mode(cpu);
     store_apic_state(cpu->apic_state);
     apic_enable();
     cpu->start_page = start_page;

@@ -48,6 +48,7 @@ struct cpu {
     struct cpu *self; /* what GS:offset reads */
     unsigned index;   /* in cpus[]; the boot CPU is 0 */
     uint32_t apic_id;
+    bool x2apic;                       /* its local APIC is in x2APIC mode; the CPU itself says so */
     struct fault fault;                /* the last exception that a fixup caught */
     uint64_t jump_target, jump_resume; /* fault_jump() under way: where, and where to go on */
     uint64_t user_resume, user_stack;  /* user_run() under way: where to go on */
@@ -75,6 +76,12 @@ static inline struct cpu *this_cpu(void)
 
 /* Finds all CPUs and makes the caller cpus[0]. The boot CPU calls it once. */
 void cpus_initialise(void);
+
+/*
+ * Takes the calling CPU from xAPIC mode to x2APIC mode; the functions of apic.h that follow the mode
+ * then use its MSRs. `argument` is not used: cpu_run() may call this.
+ */
+void cpu_enter_x2apic(void *argument);
 
 /*
  * Prepares the n-th start page for a start and returns its SIPI vector. With `stay_real` a CPU that

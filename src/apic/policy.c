@@ -6,6 +6,7 @@
 #include "core/cpu.h"
 #include "core/physical.h"
 #include "strategies/operations.h"
+#include "x2apic/base.h"
 #include "x86/msr.h"
 
 #define APIC_LAST_REGISTER  0x530       /* the last of the extended space */
@@ -15,13 +16,95 @@ __attribute__((section(".sealed")))
 static uint16_t readable[APIC_LAST_REGISTER / APIC_REGISTER_STRIDE + 1];
 __attribute__((section(".sealed"))) static unsigned readable_count;
 
+static void show_icr(struct cpu *cpu, bool closed)
+{
+    enum apic_mode mode = cpu->apic.mode;
+
+    if (mode == APIC_MODE_XAPIC) {
+        if (closed)
+            binding.apic->icr_disturbed(cpu);
+        else
+            binding.apic->icr_restored(cpu);
+    } else if (cpu->apic.reads_closed != closed) {
+        cpu->apic.reads_closed = closed;
+        binding.x2apic->mode_changed(cpu);
+    }
+}
+
+void apic_policy_icr_disturbed(struct cpu *cpu)
+{
+    show_icr(cpu, true);
+}
+
 static void write_icr_low(struct cpu *cpu, uint32_t value)
 {
+    uint32_t high = guest_apic_is_translated(cpu) ? cpu->apic.icr_high
+                                                  : local_apic_read(APIC_ICR_HIGH);
+    struct icr_command command = icr_decode(value, high);
+
     cpu->apic.icr_low = icr_low_as_read(value);
-    if (binding.startup->icr_write(cpu, value, local_apic_read(APIC_ICR_HIGH)))
-        binding.apic->icr_restored(cpu);
-    else
-        binding.apic->icr_disturbed(cpu);
+    show_icr(cpu, !binding.startup->icr_write(cpu, &command, (uint64_t)high << 32 | value));
+}
+
+void apic_policy_write_icr(struct cpu *cpu, uint64_t icr)
+{
+    struct icr_command command = icr_decode_x2apic(icr);
+
+    cpu->apic.icr_low = (uint32_t)icr;
+    cpu->apic.icr_high = (uint32_t)(icr >> 32);
+    show_icr(cpu, !binding.startup->icr_write(cpu, &command, icr));
+}
+
+/* What x2APIC mode has no register for is kept in software; reserved bits, which are #GP there, were
+ * nothing in xAPIC mode. */
+static void write_translated(struct cpu *cpu, uint32_t offset, uint32_t value)
+{
+    const struct apic_register *row = apic_register_at(offset);
+
+    switch (offset) {
+    case APIC_LDR:
+        cpu->apic.identity.ldr = value & row->writable;
+        return;
+    case APIC_DFR:
+        cpu->apic.identity.dfr = value | ~row->writable;
+        return;
+    case APIC_ICR_HIGH:
+        cpu->apic.icr_high = value & row->writable;
+        return;
+    default:
+        if (row)
+            msr_write_safe(APIC_X2APIC_MSR_BASE + (offset >> 4), value & row->writable);
+    }
+}
+
+static uint32_t read_translated(const struct cpu *cpu, uint32_t offset)
+{
+    uint64_t value = 0;
+
+    switch (offset) {
+    case APIC_ID:
+        return cpu->apic_id << APIC_ID_SHIFT;
+    case APIC_LDR:
+        return cpu->apic.identity.ldr;
+    case APIC_DFR:
+        return cpu->apic.identity.dfr;
+    case APIC_ICR_HIGH:
+        return cpu->apic.icr_high;
+    default:
+        msr_read_safe(APIC_X2APIC_MSR_BASE + (offset >> 4), &value);
+        return (uint32_t)value;
+    }
+}
+
+static void write_register(struct cpu *cpu, uint32_t offset, uint32_t value)
+{
+    if (guest_apic_is_translated(cpu)) {
+        write_translated(cpu, offset, value);
+        return;
+    }
+    local_apic_write(offset, value);
+    if (offset == APIC_LDR || offset == APIC_DFR)
+        guest_apic_refresh_identity(cpu);
 }
 
 void apic_policy_write(struct cpu *cpu, uint32_t offset, uint32_t value)
@@ -38,9 +121,7 @@ void apic_policy_write(struct cpu *cpu, uint32_t offset, uint32_t value)
         write_icr_low(cpu, value);
         return;
     default:
-        local_apic_write(offset, value);
-        if (offset == APIC_LDR || offset == APIC_DFR)
-            apic_policy_refresh_identity(cpu);
+        write_register(cpu, offset, value);
     }
 }
 
@@ -63,23 +144,12 @@ void apic_policy_prepare(void)
 void apic_policy_snapshot(struct cpu *cpu, void *page)
 {
     const char *registers = physical_pointer(cpu->apic.hardware_base, APIC_PAGE_SIZE);
+    bool translated = guest_apic_is_translated(cpu);
 
     for (unsigned i = 0; i < readable_count; i++)
         *(uint32_t *)((char *)page + readable[i]) =
-            *(const volatile uint32_t *)(registers + readable[i]);
+            translated ? read_translated(cpu, readable[i])
+                       : *(const volatile uint32_t *)(registers + readable[i]);
     if (cpu->apic.reads_closed)
         *(uint32_t *)((char *)page + APIC_ICR_LOW) = cpu->apic.icr_low;
-}
-
-/* Senders read these words while they change, one after the other, as they would race with the
- * hardware's own registers. */
-void apic_policy_refresh_identity(struct cpu *cpu)
-{
-    struct apic_identity *identity = &cpu->apic.identity;
-
-    identity->enabled = msr_read(MSR_IA32_APIC_BASE) & APIC_BASE_EN;
-    identity->x2apic = local_apic_is_x2apic();
-    identity->id = cpu->apic_id;
-    identity->ldr = local_apic_read(APIC_LDR);
-    identity->dfr = identity->x2apic ? 0 : local_apic_read(APIC_DFR);
 }

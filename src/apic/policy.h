@@ -18,8 +18,11 @@ void apic_policy_prepare(void);
 /* Fills a page with what the guest would read from each register now. */
 void apic_policy_snapshot(struct cpu *cpu, void *page);
 
-/* Reads the registers that address this CPU into cpu->apic.identity. Before the guest starts and
- * after an INIT. */
-void apic_policy_refresh_identity(struct cpu *cpu);
+/* A write of the whole ICR in x2APIC mode; reserved bits are 0. */
+void apic_policy_write_icr(struct cpu *cpu, uint64_t icr);
+
+/* The hardware's ICR does not show what the guest wrote last: a message of the host's own was sent, or
+ * one of the guest's emulated. */
+void apic_policy_icr_disturbed(struct cpu *cpu);
 
 #endif

@@ -13,6 +13,7 @@
 #include "apic/reset.h"
 #include "core/cpu.h"
 #include "core/event.h"
+#include "core/guest_msr.h"
 
 enum guest_register {
     GUEST_RIP, GUEST_RSP, GUEST_RFLAGS, GUEST_CR0, GUEST_CR2, GUEST_CR3, GUEST_CR4, GUEST_EFER,
@@ -78,6 +79,8 @@ struct backend {
     void (*page_map)(struct cpu *cpu, uint64_t guest_physical, uint64_t host_physical,
                      enum page_access access);
     void (*page_restore)(struct cpu *cpu, uint64_t guest_physical);
+    /* From the next entry on: which of the x2APIC MSRs exit on this CPU. */
+    void (*msr_view)(struct cpu *cpu, enum msr_view view);
 };
 
 /* The bound backend; constant once the guest runs. */

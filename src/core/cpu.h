@@ -27,6 +27,7 @@
 #include "apic/startup.h"
 #include "core/counters.h"
 #include "core/event.h"
+#include "x2apic/mode.h"
 
 /* General registers in the order in which the instruction encodings number them. RSP is the
  * backend's; its slot keeps the numbering. */
@@ -52,8 +53,11 @@ struct step_state {
     uint64_t saved_interrupt_shadow;
 };
 
-/* The xAPIC page as `apic=page` shows it to this CPU. */
+/* This CPU's local APIC as its guest has it. */
 struct apic_page_state {
+    enum apic_mode mode;        /* the guest's; the hardware's APIC is never switched off ... */
+    bool hardware_x2apic;       /* ... and never leaves x2APIC mode */
+    bool irregular;             /* it does not answer messages as the guest's would: forward.c */
     uint64_t base;              /* where the guest has put the page: guest-physical */
     uint64_t hardware_base;     /* where it is: host-physical, constant */
     struct apic_identity identity;  /* how messages address this APIC; read by senders */
@@ -61,6 +65,7 @@ struct apic_page_state {
     bool reads_closed;          /* the hardware's ICR cannot show what the guest wrote */
     bool faulted_on_write;
     uint32_t icr_low;           /* what the guest reads back while reads_closed */
+    uint32_t icr_high;          /* the same, where the hardware's half is no register or another */
 };
 
 /* The guest's NMIs on this CPU, for nmi=iret. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/backend.h"
+#include "core/machine.h"
 #include "core/statistics.h"
 #include "strategies/operations.h"
 #include "x86/cpuid.h"
@@ -13,9 +14,12 @@
 #define   FEATURES_ECX_VMX          (1u << 5)
 #define   FEATURES_ECX_SMX          (1u << 6)
 #define   FEATURES_ECX_OSXSAVE      (1u << 27)
+#define   FEATURES_ECX_X2APIC       (1u << 21)
 #define   FEATURES_ECX_HYPERVISOR   (1u << 31)
+#define   FEATURES_EDX_APIC         (1u << 9)
 #define LEAF_EXTENDED_FEATURES      0x00000007
 #define   EXTENDED_ECX_OSPKE        (1u << 4)
+#define   EXTENDED_EDX_ARCH_CAPABILITIES (1u << 29)
 #define LEAF_AMD_FEATURES           0x80000001
 #define   AMD_ECX_SVM               (1u << 2)
 #define   AMD_ECX_SKINIT            (1u << 12)
@@ -107,21 +111,28 @@ static void filter(struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t wo
     case LEAF_FEATURES:
         words[2] &= ~(FEATURES_ECX_VMX | FEATURES_ECX_SMX);
         words[2] |= FEATURES_ECX_HYPERVISOR;
+        if (!binding.x2apic->offers_x2apic)
+            words[2] &= ~FEATURES_ECX_X2APIC;
+        if (cpu->apic.mode == APIC_MODE_DISABLED)
+            words[3] &= ~FEATURES_EDX_APIC;
         words[2] = with_bit(words[2], FEATURES_ECX_OSXSAVE, cr4 & CR4_OSXSAVE);
         break;
     case LEAF_EXTENDED_FEATURES:
-        if (subleaf == 0)
+        if (subleaf == 0) {
             words[2] = with_bit(words[2], EXTENDED_ECX_OSPKE, cr4 & CR4_PKE);
+            words[3] |= machine.x2apic_only ? EXTENDED_EDX_ARCH_CAPABILITIES : 0;
+        }
         break;
     case LEAF_AMD_FEATURES:
         words[2] &= ~(AMD_ECX_SVM | AMD_ECX_SKINIT);
+        if (cpu->apic.mode == APIC_MODE_DISABLED)
+            words[3] &= ~FEATURES_EDX_APIC;
         break;
     case LEAF_SVM:
     case LEAF_MEMORY_ENCRYPTION:
         memset(words, 0, 4 * sizeof words[0]);
         break;
     }
-    binding.x2apic->cpuid(cpu, leaf, words);
 }
 
 void guest_cpuid(struct cpu *cpu)

@@ -8,6 +8,8 @@
 #include "core/backend.h"
 #include "core/machine.h"
 #include "strategies/operations.h"
+#include "x2apic/base.h"
+#include "x2apic/msr_rules.h"
 #include "x86/cpuid.h"
 #include "x86/msr.h"
 #include "x86/registers.h"
@@ -111,12 +113,50 @@ static bool write_debug_control(struct cpu *cpu, uint32_t index, uint64_t value)
 
 static bool read_apic_base(struct cpu *cpu, uint32_t index, uint64_t *value)
 {
-    return binding.x2apic->msr_read(cpu, index, value);
+    (void)index;
+    *value = guest_apic_base_read(cpu);
+    return true;
 }
 
 static bool write_apic_base(struct cpu *cpu, uint32_t index, uint64_t value)
 {
-    return binding.x2apic->msr_write(cpu, index, value);
+    (void)index;
+    return guest_apic_base_write(cpu, value);
+}
+
+static bool read_x2apic(struct cpu *cpu, uint32_t index, uint64_t *value)
+{
+    return cpu->apic.mode == APIC_MODE_X2APIC && binding.x2apic->msr_read(cpu, index, value);
+}
+
+static bool write_x2apic(struct cpu *cpu, uint32_t index, uint64_t value)
+{
+    return cpu->apic.mode == APIC_MODE_X2APIC && binding.x2apic->msr_write(cpu, index, value);
+}
+
+/* guest.x2apic=only: the machine that the manual calls locked in x2APIC mode. */
+static bool read_architectural_capabilities(struct cpu *cpu, uint32_t index, uint64_t *value)
+{
+    bool there = msr_read_safe(index, value);
+
+    (void)cpu;
+    if (!machine.x2apic_only)
+        return there;
+    *value = (there ? *value : 0) | ARCHITECTURAL_XAPIC_DISABLE;
+    return true;
+}
+
+static bool read_xapic_disable_status(struct cpu *cpu, uint32_t index, uint64_t *value)
+{
+    (void)cpu;
+    *value = LEGACY_XAPIC_DISABLED;
+    return machine.x2apic_only || msr_read_safe(index, value);
+}
+
+static bool write_xapic_disable_status(struct cpu *cpu, uint32_t index, uint64_t value)
+{
+    (void)cpu;
+    return !machine.x2apic_only && msr_write_safe(index, value);
 }
 
 struct rule {
@@ -137,7 +177,11 @@ static const struct rule rules[] = {
     { MSR_IA32_DEBUGCTL, MSR_IA32_DEBUGCTL, read_debug_control, write_debug_control },
     { MSR_VMX_FIRST, MSR_VMX_LAST, refuse_read, refuse_write },
     { MSR_RTIT_FIRST, MSR_RTIT_LAST, refuse_read, refuse_write },
-    { MSR_X2APIC_FIRST, MSR_X2APIC_LAST, read_apic_base, write_apic_base },
+    { MSR_IA32_XAPIC_DISABLE_STATUS, MSR_IA32_XAPIC_DISABLE_STATUS, read_xapic_disable_status,
+      write_xapic_disable_status },
+    { MSR_IA32_ARCH_CAPABILITIES, MSR_IA32_ARCH_CAPABILITIES, read_architectural_capabilities,
+      NULL },
+    { MSR_X2APIC_FIRST, MSR_X2APIC_LAST, read_x2apic, write_x2apic },
     { MSR_EFER, MSR_EFER, read_efer, write_efer },
     { MSR_SYSCFG, MSR_SYSCFG, NULL, ignore_write },
     { MSR_IORR_FIRST, MSR_TOP_MEM2, NULL, ignore_write },
@@ -150,13 +194,23 @@ static const struct rule rules[] = {
 
 #define RULES (sizeof rules / sizeof rules[0])
 
-void guest_msr_each(void (*each)(void *context, uint32_t index, bool read, bool write),
+static bool is_open(enum msr_view view, uint32_t index)
+{
+    return view != MSR_VIEW_CLOSED && index >= MSR_X2APIC_FIRST && index <= MSR_X2APIC_LAST;
+}
+
+void guest_msr_each(enum msr_view view,
+                    void (*each)(void *context, uint32_t index, bool read, bool write),
                     void *context)
 {
     for (unsigned i = 0; i < RULES; i++) {
-        for (uint32_t index = rules[i].first; index <= rules[i].last; index++)
-            each(context, index, rules[i].read, rules[i].write);
+        for (uint32_t index = rules[i].first; index <= rules[i].last; index++) {
+            if (!is_open(view, index))
+                each(context, index, rules[i].read, rules[i].write);
+        }
     }
+    if (view == MSR_VIEW_ICR_WRITE || view == MSR_VIEW_ICR)
+        each(context, X2APIC_MSR_ICR, view == MSR_VIEW_ICR, true);
 }
 
 static const struct rule *rule_for(uint32_t index)

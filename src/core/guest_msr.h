@@ -9,8 +9,18 @@
 
 struct cpu;
 
+/* What exits of the x2APIC registers, 800h-8FFh; the rest of the permission map is the same. */
+enum msr_view {
+    MSR_VIEW_CLOSED,            /* all of them: the guest's APIC is not in x2APIC mode */
+    MSR_VIEW_ICR_WRITE,         /* writes of ICR */
+    MSR_VIEW_ICR,               /* and reads: the hardware's does not show what the guest wrote */
+    MSR_VIEW_OPEN,              /* nothing */
+    MSR_VIEW_COUNT
+};
+
 /* Calls each() for every MSR that has to exit, with the accesses that have to. */
-void guest_msr_each(void (*each)(void *context, uint32_t index, bool read, bool write),
+void guest_msr_each(enum msr_view view,
+                    void (*each)(void *context, uint32_t index, bool read, bool write),
                     void *context);
 
 /* Carries out the RDMSR or WRMSR that exited: the registers and RIP, or the fault. Exit context. */

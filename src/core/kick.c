@@ -2,6 +2,7 @@
 #include "core/kick.h"
 
 #include "apic/local.h"
+#include "apic/policy.h"
 #include "core/backend.h"
 #include "core/cpu.h"
 #include "strategies/operations.h"
@@ -32,7 +33,7 @@ static void send(struct cpu *self, struct cpu *target)
     else
         atomic_store(&target->kicked, KICK_NONE);
     if (binding.apic)
-        binding.apic->icr_disturbed(self);
+        apic_policy_icr_disturbed(self);
 }
 
 void kick(struct cpu *target)

@@ -15,6 +15,7 @@ struct machine {
     bool next_rip;              /* SVM saves the next instruction's address (NRIPS) */
     bool flush_by_asid;
     bool x2apic;                /* the processor has it, whether or not the guest sees it */
+    bool x2apic_only;           /* guest.x2apic=only: every CPU starts in x2APIC mode and stays */
     uint8_t physical_address_bits;
     uint32_t cpuid_signature;   /* leaf 1 EAX */
     uint64_t apic_base;         /* physical address of the local APICs' page; 0: there is none */

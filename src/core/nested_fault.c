@@ -9,11 +9,12 @@
 
 bool guest_nested_fault(struct cpu *cpu, uint64_t guest_physical, bool write)
 {
-    if ((guest_physical & ~UINT64_C(0xfff)) == cpu->apic.base) {
+    if (cpu->apic.mode == APIC_MODE_XAPIC
+        && (guest_physical & ~UINT64_C(0xfff)) == cpu->apic.base) {
         binding.apic->fault(cpu, guest_physical, write);
         return true;
     }
-    /* So do the messages of the APICs, and the place that the guest has moved its page away from. */
+    /* So do the messages of the APICs, and the page that is moved away, off or in x2APIC mode. */
     if (!hidden_contains(guest_physical) && !apic_message_address(guest_physical))
         return false;
     hidden_access(cpu, guest_physical, write);

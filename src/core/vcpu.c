@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-#include "apic/local.h"
-#include "apic/policy.h"
+#include "apic/registers.h"
 #include "core/backend.h"
 #include "core/kick.h"
 #include "core/machine.h"
@@ -13,6 +12,7 @@
 #include "guest/loader.h"
 #include "lib/panic.h"
 #include "strategies/operations.h"
+#include "x2apic/base.h"
 #include "x86/msr.h"
 #include "x86/registers.h"
 
@@ -26,13 +26,9 @@ void vcpu_prepare(struct cpu *cpu)
 {
     bool bootstrap = msr_read(MSR_IA32_APIC_BASE) & APIC_BASE_BSP;
 
-    cpu->apic.hardware_base = msr_read(MSR_IA32_APIC_BASE) & UINT64_C(0x000ffffffffff000);
-    cpu->apic.base = cpu->apic.hardware_base;
-    cpu->apic.reads_closed = false;
-    apic_policy_refresh_identity(cpu);
     startup_mailbox_init(&cpu->mailbox, bootstrap, !bootstrap);
     cpu->waiting = !bootstrap;
-    binding.apic->attach(cpu);
+    guest_apic_prepare(cpu);
     binding.nmi->reset(cpu);
 }
 
@@ -113,13 +109,7 @@ static void take_init(struct cpu *cpu)
 {
     cpu->counters[COUNTER_INIT_TAKEN]++;
     step_cancel(cpu);
-    /* The drain needs interrupts, which SVM holds together with NMIs. */
-    backend->host_nmi_allow();
-    local_apic_init_state();
-    backend->host_nmi_hold();
-    apic_policy_refresh_identity(cpu);
-    cpu->apic.icr_low = 0;
-    binding.apic->icr_disturbed(cpu);
+    guest_apic_init(cpu);
     binding.nmi->reset(cpu);
     backend->reset_events(cpu);
 }

@@ -203,6 +203,17 @@ void selftest_map(struct cpu *cpu)
     backend->page_map(cpu, 0, physical_of(page), PAGE_READ_WRITE);
 }
 
+/* Where firmware has left the APIC in x2APIC mode the micro-guest gets a page all the same: that of a
+ * guest whose accesses are translated. */
+static void show_xapic_page(struct cpu *cpu)
+{
+    if (cpu->apic.mode != APIC_MODE_X2APIC)
+        return;
+    cpu->apic.mode = APIC_MODE_XAPIC;
+    cpu->apic.reads_closed = true;
+    binding.apic->attach(cpu);
+}
+
 static bool prepare(struct cpu *cpu, const struct capabilities *capabilities)
 {
 
@@ -218,6 +229,7 @@ static bool prepare(struct cpu *cpu, const struct capabilities *capabilities)
     backend->enable(cpu);
     apic_policy_prepare();
     vcpu_prepare(cpu);
+    show_xapic_page(cpu);
     selftest_map(cpu);
     return true;
 }

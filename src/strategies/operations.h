@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 struct cpu;
+struct icr_command;
 
 /* `step`: exactly one guest instruction. Only core/step.c calls these. */
 struct step_operations {
@@ -23,7 +24,8 @@ struct step_operations {
     void (*cancel)(struct cpu *cpu);
 };
 
-/* `apic`: how accesses to the xAPIC page reach the policy of apic/policy.c. */
+/* `apic`: how accesses to the xAPIC page reach the policy of apic/policy.c. Only called while the
+ * guest's APIC is in xAPIC mode; what the page shows otherwise is no strategy's concern. */
 struct apic_operations {
     const char *name;
     /* Starts (or, after the page has moved, starts again) to watch cpu->apic.base. */
@@ -42,9 +44,9 @@ struct apic_operations {
 /* `startup`: how INIT and SIPI are seen. */
 struct startup_operations {
     const char *name;
-    /* The guest wrote the low half of ICR while the high half held `high`. Returns true when the
-     * command went to the hardware. */
-    bool (*icr_write)(struct cpu *cpu, uint32_t low, uint32_t high);
+    /* The guest wrote ICR, all 64 bits of it as `icr` (its low half, in xAPIC mode). Returns true when
+     * the hardware's ICR then shows that. */
+    bool (*icr_write)(struct cpu *cpu, const struct icr_command *command, uint64_t icr);
     /* The CPU is to wait for a SIPI: prepares its guest to do that in hardware, from the next entry on.
      * NULL: it waits in the host. */
     void (*wait)(struct cpu *cpu);
@@ -53,9 +55,11 @@ struct startup_operations {
 /* `x2apic`: what the guest sees of x2APIC mode. */
 struct x2apic_operations {
     const char *name;
-    /* Filters CPUID leaf `leaf` (in place: eax, ebx, ecx, edx). */
-    void (*cpuid)(struct cpu *cpu, uint32_t leaf, uint32_t words[4]);
-    /* The guest reads or writes an MSR of 800h-8FFh, or writes IA32_APIC_BASE. False: #GP. */
+    /* The guest sees that the processor has x2APIC. */
+    bool offers_x2apic;
+    /* cpu->apic.mode or, in x2APIC mode, cpu->apic.reads_closed has changed. */
+    void (*mode_changed)(struct cpu *cpu);
+    /* The guest, in x2APIC mode, reads or writes an MSR of 800h-8FFh. False: #GP. */
     bool (*msr_read)(struct cpu *cpu, uint32_t index, uint64_t *value);
     bool (*msr_write)(struct cpu *cpu, uint32_t index, uint64_t value);
 };
@@ -88,6 +92,7 @@ extern struct binding binding;
 extern const struct step_operations dbstep_operations, mtf_operations;
 extern const struct apic_operations apic_page_operations, apic_passthrough_operations;
 extern const struct startup_operations startup_icr_operations, startup_sipi_operations;
+extern const struct x2apic_operations x2apic_passthrough_operations, x2apic_msr_operations;
 extern const struct x2apic_operations x2apic_hide_operations;
 extern const struct nmi_operations nmi_iret_operations, nmi_poll_operations, nmi_vnmi_operations;
 

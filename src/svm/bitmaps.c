@@ -10,7 +10,7 @@
 #define MSRPM_SIZE      (2 * 4096)
 #define MSRPM_RANGE     0x2000          /* MSRs in each of the three ranges */
 
-uint64_t svm_iopm_physical, svm_msrpm_physical;
+uint64_t svm_iopm_physical, svm_msrpm_physical[MSR_VIEW_COUNT];
 
 static void intercept_port(void *context, uint16_t port)
 {
@@ -36,10 +36,18 @@ static void intercept_msr(void *context, uint32_t index, bool read, bool write)
 void svm_bitmaps_prepare(void)
 {
     void *iopm = hidden_allocate(IOPM_SIZE, 4096);
-    void *msrpm = hidden_allocate(MSRPM_SIZE, 4096);
 
     guest_io_each_port(intercept_port, iopm);
-    guest_msr_each(intercept_msr, msrpm);
     svm_iopm_physical = physical_of(iopm);
-    svm_msrpm_physical = physical_of(msrpm);
+    for (unsigned view = 0; view < MSR_VIEW_COUNT; view++) {
+        void *msrpm = hidden_allocate(MSRPM_SIZE, 4096);
+
+        guest_msr_each((enum msr_view)view, intercept_msr, msrpm);
+        svm_msrpm_physical[view] = physical_of(msrpm);
+    }
+}
+
+void svm_msr_view(struct cpu *cpu, enum msr_view view)
+{
+    vmcb_of(cpu)->msrpm_base = svm_msrpm_physical[view];
 }

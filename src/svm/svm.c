@@ -89,4 +89,5 @@ const struct backend svm_backend = {
     .exit_after_delivery = kick_self,
     .page_map = svm_page_map,
     .page_restore = svm_page_restore,
+    .msr_view = svm_msr_view,
 };

@@ -47,7 +47,8 @@ void svm_inject(struct cpu *cpu);
 
 /* bitmaps.c: the permission maps that all CPUs share. */
 void svm_bitmaps_prepare(void);
-extern uint64_t svm_iopm_physical, svm_msrpm_physical;
+void svm_msr_view(struct cpu *cpu, enum msr_view view);
+extern uint64_t svm_iopm_physical, svm_msrpm_physical[MSR_VIEW_COUNT];
 
 /* npt.c: nested paging. */
 void svm_npt_prepare(void);

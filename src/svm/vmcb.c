@@ -28,7 +28,7 @@ void svm_vmcb_initialise(struct cpu *cpu)
     vmcb->intercept4 = INTERCEPT_VMRUN | INTERCEPT_VMMCALL | INTERCEPT_VMLOAD | INTERCEPT_VMSAVE
                      | INTERCEPT_STGI | INTERCEPT_CLGI | INTERCEPT_SKINIT;
     vmcb->iopm_base = svm_iopm_physical;
-    vmcb->msrpm_base = svm_msrpm_physical;
+    vmcb->msrpm_base = svm_msrpm_physical[MSR_VIEW_CLOSED];
     vmcb->asid = GUEST_ASID;
     vmcb->tlb_control = TLB_CONTROL_FLUSH_ALL;
     vmcb->nested_control = NESTED_CONTROL_NP_ENABLE;

@@ -16,7 +16,7 @@
 #define WRITE_HIGH      3072
 
 #define SEALED __attribute__((section(".sealed")))
-SEALED uint64_t vmx_io_bitmap_a, vmx_io_bitmap_b, vmx_msr_bitmap;
+SEALED uint64_t vmx_io_bitmap_a, vmx_io_bitmap_b, vmx_msr_bitmap[MSR_VIEW_COUNT];
 
 static void intercept_port(void *context, uint16_t port)
 {
@@ -47,12 +47,21 @@ static void intercept_write(void *context, uint32_t index)
 void vmx_bitmaps_prepare(void)
 {
     uint8_t *io = hidden_allocate(2 * PAGE, PAGE);
-    void *msr = hidden_allocate(PAGE, PAGE);
 
     guest_io_each_port(intercept_port, io);
-    guest_msr_each(intercept_msr, msr);
-    vmx_mtrr_each(intercept_write, msr);
     vmx_io_bitmap_a = physical_of(io);
     vmx_io_bitmap_b = physical_of(io + PAGE);
-    vmx_msr_bitmap = physical_of(msr);
+    for (unsigned view = 0; view < MSR_VIEW_COUNT; view++) {
+        void *msr = hidden_allocate(PAGE, PAGE);
+
+        guest_msr_each((enum msr_view)view, intercept_msr, msr);
+        vmx_mtrr_each(intercept_write, msr);
+        vmx_msr_bitmap[view] = physical_of(msr);
+    }
+}
+
+void vmx_msr_view(struct cpu *cpu, enum msr_view view)
+{
+    (void)cpu;
+    vmcs_write(VMCS_MSR_BITMAPS, vmx_msr_bitmap[view]);
 }

@@ -66,7 +66,7 @@ static void initialise_controls(void)
     vmcs_write(VMCS_ENTRY_INTERRUPTION, 0);
     vmcs_write(VMCS_CR0_MASK, cr0_mask);
     vmcs_write(VMCS_CR4_MASK, cr4_mask);
-    vmcs_write(VMCS_MSR_BITMAPS, vmx_msr_bitmap);
+    vmcs_write(VMCS_MSR_BITMAPS, vmx_msr_bitmap[MSR_VIEW_CLOSED]);
     if (vmx_control_used(CAPABILITY_VMX_IO_BITMAPS)) {
         vmcs_write(VMCS_IO_BITMAP_A, vmx_io_bitmap_a);
         vmcs_write(VMCS_IO_BITMAP_B, vmx_io_bitmap_b);

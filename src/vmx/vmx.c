@@ -124,4 +124,5 @@ const struct backend vmx_backend = {
     .exit_after_delivery = vmx_exit_after_delivery,
     .page_map = vmx_page_map,
     .page_restore = vmx_page_restore,
+    .msr_view = vmx_msr_view,
 };

@@ -113,7 +113,8 @@ void vmx_filter_cpuid(struct cpu *cpu, uint32_t leaf, uint32_t subleaf);
 
 /* bitmaps.c: the I/O and MSR bitmaps that all CPUs share. */
 void vmx_bitmaps_prepare(void);
-extern uint64_t vmx_io_bitmap_a, vmx_io_bitmap_b, vmx_msr_bitmap;   /* physical */
+void vmx_msr_view(struct cpu *cpu, enum msr_view view);
+extern uint64_t vmx_io_bitmap_a, vmx_io_bitmap_b, vmx_msr_bitmap[MSR_VIEW_COUNT];   /* physical */
 
 /* ept.c: the extended page tables. */
 void vmx_ept_prepare(const struct capabilities *capabilities);

@@ -2,8 +2,8 @@
 /* startup=icr: INIT, SIPI and NMI messages are seen as writes to the interrupt command register and
  * emulated: the hardware never sends them for the guest. (QEMU resets the host's CPU on an INIT
  * whatever the intercepts say, and a SIPI that meets a CPU in host context is lost everywhere.) */
+#include "apic/forward.h"
 #include "apic/icr.h"
-#include "apic/local.h"
 #include "apic/startup.h"
 #include "core/cpu.h"
 #include "core/kick.h"
@@ -13,10 +13,12 @@ static bool post(struct cpu *target, const struct icr_command *command)
 {
     switch (command->class) {
     case ICR_INIT:
-        /* INIT clears the logical address; messages that follow must not find the old one, however
-         * long the target takes to look. */
-        target->apic.identity.ldr = 0;
-        target->apic.identity.dfr = UINT32_MAX;
+        /* INIT clears the logical address of an xAPIC; messages that follow must not find the old one,
+         * however long the target takes to look. */
+        if (!target->apic.identity.x2apic) {
+            target->apic.identity.ldr = 0;
+            target->apic.identity.dfr = UINT32_MAX;
+        }
         return startup_post_init(&target->mailbox);
     case ICR_STARTUP:
         return startup_post_sipi(&target->mailbox, command->vector);
@@ -43,20 +45,16 @@ static enum counter counter_of(enum icr_class class)
     }
 }
 
-static bool icr_write(struct cpu *cpu, uint32_t low, uint32_t high)
+static bool icr_write(struct cpu *cpu, const struct icr_command *command, uint64_t icr)
 {
-    struct icr_command command = icr_decode(low, high);
-
-    cpu->counters[counter_of(command.class)]++;
-    if (command.class == ICR_FORWARD) {
-        local_apic_write(APIC_ICR_LOW, low);
-        return true;
-    }
+    cpu->counters[counter_of(command->class)]++;
+    if (command->class == ICR_FORWARD)
+        return apic_forward(cpu, command, icr);
     for (uint32_t i = 0; i < cpu_count; i++) {
         struct cpu *target = cpus[i];
 
-        if (destination_matches(&command, &target->apic.identity, target == cpu)
-            && post(target, &command))
+        if (destination_matches(command, &target->apic.identity, target == cpu)
+            && post(target, command))
             kick(target);
     }
     return false;

@@ -6,7 +6,7 @@
  * meets a CPU in root operation is lost by the processor, so the INIT exit has to be short. */
 #include <stdatomic.h>
 
-#include "apic/local.h"
+#include "apic/forward.h"
 #include "apic/reset.h"
 #include "core/backend.h"
 #include "core/cpu.h"
@@ -16,12 +16,10 @@
 #include "vmx/vmx.h"
 
 /* With an `apic` strategy that traps: the command goes on to the hardware like any other. */
-static bool icr_write(struct cpu *cpu, uint32_t low, uint32_t high)
+static bool icr_write(struct cpu *cpu, const struct icr_command *command, uint64_t icr)
 {
-    (void)high;
     cpu->counters[COUNTER_ICR_FORWARDED]++;
-    local_apic_write(APIC_ICR_LOW, low);
-    return true;
+    return apic_forward(cpu, command, icr);
 }
 
 /* The state is that of a CPU after INIT: VM entry checks it although nothing of it is used. */

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "apic/forward.h"
+
+#include <stdatomic.h>
+
+#include "apic/icr.h"
+#include "apic/local.h"
+#include "core/cpu.h"
+#include "x86/msr.h"
+
+static _Atomic uint32_t irregular_cpus;
+
+void apic_set_irregular(struct cpu *cpu, bool irregular)
+{
+    if (cpu->apic.irregular == irregular)
+        return;
+    cpu->apic.irregular = irregular;
+    if (irregular)
+        atomic_fetch_add(&irregular_cpus, 1);
+    else
+        atomic_fetch_sub(&irregular_cpus, 1);
+}
+
+/* Of those that a message of lowest priority is for, one gets it: the first, since nobody else can ask
+ * the others for their priority. */
+static void send_one_by_one(struct cpu *cpu, const struct icr_command *command)
+{
+    bool lowest = command->delivery_mode == ICR_DELIVERY_LOWEST_PRIORITY;
+    uint32_t low = APIC_ICR_ASSERT | command->vector;
+
+    if (!lowest)
+        low |= (uint32_t)command->delivery_mode << APIC_ICR_DELIVERY_MODE_SHIFT;
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        if (!destination_matches(command, &cpus[i]->apic.identity, cpus[i] == cpu))
+            continue;
+        local_apic_send(cpus[i]->apic_id, low);
+        if (lowest)
+            return;
+    }
+}
+
+bool apic_forward(struct cpu *cpu, const struct icr_command *command, uint64_t icr)
+{
+    if (atomic_load_explicit(&irregular_cpus, memory_order_relaxed)) {
+        send_one_by_one(cpu, command);
+        return false;
+    }
+    if (command->x2apic)
+        msr_write(APIC_X2APIC_MSR_BASE + (APIC_ICR_LOW >> 4), icr);
+    else
+        local_apic_write(APIC_ICR_LOW, (uint32_t)icr);
+    return true;
+}
