@@ -201,14 +201,6 @@ static void exit_xsetbv(struct cpu *cpu)
         event_raise_gp(cpu);
 }
 
-/* No hardware task switch is carried out; the guest is told that the new TSS is no good. */
-static void exit_task_switch(struct cpu *cpu)
-{
-    cpu->counters[COUNTER_EXIT_OTHER]++;
-    vmx_take_interrupted(cpu);
-    event_raise(cpu, VECTOR_TS, true, vmcs_read(VMCS_EXIT_QUALIFICATION) & 0xfffc);
-}
-
 static void exit_triple_fault(struct cpu *cpu)
 {
     cpu->counters[COUNTER_EXIT_SHUTDOWN]++;
@@ -259,7 +251,7 @@ static void exit_rare(struct cpu *cpu, uint32_t reason)
         exit_startup(cpu, reason);
         return;
     case EXIT_REASON_TASK_SWITCH:
-        exit_task_switch(cpu);
+        vmx_exit_task_switch(cpu);
         return;
     case EXIT_REASON_INVD:
         exit_invd(cpu);

@@ -108,6 +108,9 @@ void vmx_mark_soft(struct cpu *cpu, uint32_t interruption);
 /* control_registers.c: MOV to CR0 and CR4 with bits that are not the guest's. */
 void vmx_exit_control_register(struct cpu *cpu);
 
+/* task.c: a task switch. */
+void vmx_exit_task_switch(struct cpu *cpu);
+
 /* cpuid.c: takes away from the result in the guest's registers what it cannot have. */
 void vmx_filter_cpuid(struct cpu *cpu, uint32_t leaf, uint32_t subleaf);
 
