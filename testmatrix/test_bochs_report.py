@@ -2,14 +2,20 @@
 """The report on the machines of Bochs: what each has, what was tried, what is bound. What hosts.toml knows of them
 test_report.py looks at, as on every host."""
 
+import os
+import signal
+import time
+
 import pytest
 from harness import data
 from harness.data import Host
-from harness.lab import Lab
+from harness.lab import Lab, Run
+from runner.machine import Machine
 
 # Bochs needs minutes where QEMU needs seconds: `make matrix` runs these rows.
 pytestmark = pytest.mark.long
 
+READER_AWAY = 3.0       # seconds; Bochs prints the whole report in less
 LIARS = ("bochs27-tigerlake", "bochs27-corei7_icelake_u")
 WITH_MTF = ("bochs30-corei7_skylake_x", "bochs30-sapphire_rapids")
 SENTENCE = '"Monitor trap flag", bit 59 of IA32_VMX_TRUE_PROCBASED_CTLS (0x48e), failed its self-test'
@@ -103,3 +109,27 @@ def test_mask(lab: Lab, hosts: dict[str, Host], host: str) -> None:
     assert run.report.capabilities["vmx_monitor_trap_flag"] == "masked"
     assert run.report.binding["step"] == "dbstep"
     assert run.ending == "EXIT_REPORT_ONLY"
+
+
+@pytest.mark.parametrize("host", rows("report=only", ("bochs30-corei7_skylake_x",)))
+def test_nothing_is_lost(lab: Lab, hosts: dict[str, Host], host: str) -> None:
+    """Whoever reads the console is away for a while, as on a busy machine: the emulator waits, and the report's CRC is right."""
+    with lab.talk(lab.machine(hosts[host], "report=only")) as dialogue:
+        dialogue.expect("Sextant: ")
+        reader = dialogue.emulator.process.pid
+        os.kill(reader, signal.SIGSTOP)
+        time.sleep(READER_AWAY)
+        os.kill(reader, signal.SIGCONT)
+        run = Run(dialogue.end())
+    assert run.report.binding == lab.report(hosts[host]).binding
+    assert run.ending == "EXIT_REPORT_ONLY"
+
+
+@pytest.mark.parametrize("emulator", ("bochs27", "bochs30"))
+def test_unknown_model(lab: Lab, emulator: str) -> None:
+    """Bochs ends before its machine starts: one sentence says why."""
+    run = lab.run(Machine(data.RunnerHost(emulator, "no_such_model"), 1, 128, lab.image, "report=only"))
+    assert run.ending == "status 1, None"
+    assert run.errors.count("\n") == 1
+    assert "no_such_model" in run.errors
+    assert "does not know this processor model" in run.errors

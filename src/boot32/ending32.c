@@ -16,6 +16,7 @@ _Noreturn void ending_exit(enum exit_code code)
 {
     static const char shutdown[] = "Shutdown";
 
+    console_drain();
     out8(PORT_DEBUG_EXIT, (uint8_t)code);
     for (const char *c = shutdown; *c; c++)
         out8(PORT_BOCHS_SHUTDOWN, (uint8_t)*c);

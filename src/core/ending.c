@@ -23,6 +23,7 @@ void ending_prepare(const char *why)
     console_reclaim();
     console_print("\nSextant: %s\n", why);
     statistics_print();
+    console_drain();
 }
 
 void ending_did_not_come(void)
@@ -55,6 +56,7 @@ _Noreturn void ending_exit(enum exit_code code)
 {
     static const char shutdown[] = "Shutdown";
 
+    console_drain();
     out8(PORT_DEBUG_EXIT, (uint8_t)code);
     for (const char *c = shutdown; *c; c++)
         out8(PORT_BOCHS_SHUTDOWN, (uint8_t)*c);

@@ -22,6 +22,7 @@
 #define   UART_DTR_RTS          0x03
 #define UART_LINE_STATUS        5
 #define   UART_TRANSMIT_EMPTY   0x20
+#define   UART_ALL_SENT         0x40
 #define UART_POLL_LIMIT         100000
 
 #define VGA_TEXT                ((volatile uint16_t *)(DIRECT_MAP + 0xb8000))
@@ -45,12 +46,17 @@ static void uart_initialise(uint16_t base)
     out8(base + UART_MODEM_CONTROL, UART_DTR_RTS);
 }
 
-static void uart_put(uint16_t base, char c)
+static void uart_wait(uint16_t base, uint8_t status)
 {
     for (unsigned i = 0; i < UART_POLL_LIMIT; i++) {
-        if (in8(base + UART_LINE_STATUS) & UART_TRANSMIT_EMPTY)
+        if (in8(base + UART_LINE_STATUS) & status)
             break;
     }
+}
+
+static void uart_put(uint16_t base, char c)
+{
+    uart_wait(base, UART_TRANSMIT_EMPTY);
     out8(base + UART_DATA, (uint8_t)c);
 }
 
@@ -106,6 +112,14 @@ void console_reclaim(void)
         uart_initialise(0x3f8);
     if (sinks & CONSOLE_COM2)
         uart_initialise(0x2f8);
+}
+
+void console_drain(void)
+{
+    if (sinks & CONSOLE_COM1)
+        uart_wait(0x3f8, UART_ALL_SENT);
+    if (sinks & CONSOLE_COM2)
+        uart_wait(0x2f8, UART_ALL_SENT);
 }
 
 void console_write(const char *bytes, size_t length)

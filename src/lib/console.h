@@ -18,6 +18,10 @@ void console_select(uint32_t sinks);
 /* Programs the selected serial ports anew: the guest may have left them in any state. */
 void console_reclaim(void);
 
+/* Waits until the selected serial ports have sent what they were given, a tenth of a second or so at
+ * most: a machine that ends takes what is still in them with it. Any CPU, host context. */
+void console_drain(void);
+
 /* Writes bytes to every sink; "\n" becomes "\r\n" on serial ports. Any CPU, host context; the
  * writers of several CPUs do not mix within one call. */
 void console_write(const char *bytes, size_t length);

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Bochs: runs a machine in it, and makes it look like QEMU to console.py and outcome.py.
 
-Bochs boots from a disk, has a serial console only on a terminal of its own, and ends with 0 or 1. So this file is also a program:
+Bochs boots from a disk, has no serial console on its standard streams, and ends with 0 or 1. So this file is also a program:
 command() gives its command line; it builds the ISO that boots the image (or the bare guest) by GRUB, runs Bochs
 without a screen, carries bytes between its own standard streams and Bochs' serial port, and ends with the status that QEMU
 with isa-debug-exit would end with, which it finds in Bochs' log. What a QMP client would be told it writes to --control.
+
+The serial port is a connection to this program: Bochs waits until its bytes are taken, and takes one when the guest has
+fetched the one before. On a terminal (com1: mode=term) it would drop what the terminal's buffer has no room for.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import re
 import selectors
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -39,8 +43,10 @@ LIBRARIES = UNPACKED / "usr/lib/x86_64-linux-gnu"
 # its clocks against each other, and needs more.
 IPS, IPS_LINUX = 4_000_000, 20_000_000
 
-# The emulated UART loses what its guest does not fetch in time.
-INPUT_BYTES, INPUT_PAUSE = 8, 0.02
+READ_SIZE = 1 << 16
+INPUT_BYTES = 8         # few at a time: Bochs' side of the connection keeps what its guest does not fetch
+CONNECT_SECONDS = 0.2   # how often to look whether Bochs has ended before it opened its serial port
+END_SECONDS = 10.0      # from the end of the connection to the end of Bochs
 
 CONFIGURATION = """\
 config_interface: textconfig
@@ -54,7 +60,7 @@ pci: enabled=1, chipset=i440fx
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 ata0-master: type=cdrom, path={iso}, status=inserted
 boot: cdrom
-com1: enabled=1, mode=term, dev={terminal}
+com1: enabled=1, mode=socket-client, dev={address}
 speaker: enabled=0
 log: {log}
 panic: action=fatal
@@ -65,6 +71,8 @@ debug: action=ignore, unmapped=report
 EXIT_PORT = re.compile(rb"8-bit write to 00f4 = ([0-9a-f]{2})")
 RESET = re.compile(rb"bx_pc_system_c::Reset\(|3rd \(\d+\) exception with no resolution")
 SHUTDOWN = (b"Shutdown port: shutdown requested", b"soft power off")
+PREFIX = re.compile(r"^\[[^]]*\] *")
+LAST_WORDS = re.compile(r"Bochs is exiting with the following message:\n(.*)\n")
 
 
 def program(emulator: str) -> tuple[list[str], dict[str, str], Path]:
@@ -156,30 +164,33 @@ def build_iso(options: argparse.Namespace, directory: Path) -> Path:
 
 
 class Relay:
-    """Carries bytes between the standard streams and the terminal that is Bochs' serial port. On a person's terminal
-    Ctrl-A X ends the run, as in QEMU."""
+    """Carries bytes between the standard streams and Bochs' serial port. On a person's terminal Ctrl-A X ends the run, as
+    in QEMU. port: the connection that Bochs has made."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: socket.socket) -> None:
         self.port = port
-        self.input_open = True
+        self.port_open = self.input_open = True
         self.waiting = bytearray()
-        self.next_input = 0.0
         self.ended, self.escape, self.by_hand = False, False, sys.stdin.isatty()
 
     def turn(self) -> None:
+        """Waits for bytes, a moment at most."""
         with selectors.PollSelector() as selector:
-            selector.register(self.port, selectors.EVENT_READ)
+            selector.register(self.port, selectors.EVENT_READ | (selectors.EVENT_WRITE if self.waiting else 0))
             if self.input_open and not self.waiting:
                 selector.register(0, selectors.EVENT_READ)
-            for key, _ in selector.select(INPUT_PAUSE if self.waiting else 0.2):
-                if key.fd == self.port:
-                    self.output()
-                else:
+            for key, events in selector.select(0.2):
+                if key.fd == 0:
                     self.input()
-        if self.waiting and time.monotonic() >= self.next_input:
-            os.write(self.port, self.waiting)
-            self.waiting.clear()
-            self.next_input = time.monotonic() + INPUT_PAUSE
+                    continue
+                if events & selectors.EVENT_WRITE:
+                    self.send()
+                if events & selectors.EVENT_READ:
+                    self.output()
+
+    def send(self) -> None:
+        with contextlib.suppress(ConnectionError):
+            del self.waiting[:self.port.send(self.waiting)]
 
     def input(self) -> None:
         data = os.read(0, 1 if self.by_hand else INPUT_BYTES)
@@ -189,13 +200,20 @@ class Relay:
         if not self.escape and not (escaped and self.ended):
             self.waiting += data
 
-    def output(self) -> bool:
+    def output(self) -> None:
+        """Bochs has closed the connection when nothing comes."""
         try:
-            data = os.read(self.port, 4096)
-        except OSError:         # nobody has the other side open
-            return False
-        os.write(1, data)
-        return bool(data)
+            data = self.port.recv(READ_SIZE)
+        except ConnectionError:
+            data = b""
+        self.port_open = bool(data)
+        while data:
+            data = data[os.write(1, data):]
+
+    def rest(self) -> None:
+        """What Bochs had said when it ended."""
+        while self.port_open:
+            self.output()
 
 
 class Log:
@@ -225,50 +243,79 @@ def end_with_parent() -> None:
     ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
-def run(options: argparse.Namespace, directory: Path) -> int:
+def start(options: argparse.Namespace, directory: Path, address: str) -> subprocess.Popen[bytes]:
     words, environment, share = program(options.emulator)
-    ours, theirs = os.openpty()
-    tty.setraw(theirs)
     model, _, cpu = options.model.partition(",")
     linux = options.initramfs is not None or options.iso is not None
     (directory / "bochsrc").write_text(CONFIGURATION.format(
         share=share, memory=options.memory, model=model, processors=options.processors, ips=IPS_LINUX if linux else IPS,
         # Linux reads registers that Bochs has not.
         cpu=(",ignore_bad_msrs=1" if linux else ",ignore_bad_msrs=0") + (f",{cpu}" if cpu else ""),
-        iso=options.iso or build_iso(options, directory), terminal=os.ttyname(theirs), log=directory / "log"))
+        iso=options.iso or build_iso(options, directory), address=address, log=directory / "log"))
     (directory / "commands").write_text("c\nq\n")
-    log = Log(directory / "log")
     with (directory / "output").open("wb") as output:
-        process = subprocess.Popen([*words, "-q", "-f", str(directory / "bochsrc"), "-rc", str(directory / "commands")],
-                                   stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=os.environ | environment,
-                                   preexec_fn=end_with_parent)
-    try:
-        relay = Relay(ours)
-        while process.poll() is None and log.resets < 2 and not relay.ended:
-            relay.turn()
-            log.read()
-        time.sleep(0.1)
-    finally:
-        process.kill()
-        process.wait()
-    os.set_blocking(ours, False)
-    while relay.output():
-        pass
+        return subprocess.Popen([*words, "-q", "-f", str(directory / "bochsrc"), "-rc", str(directory / "commands")],
+                                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=os.environ | environment,
+                                preexec_fn=end_with_parent)
+
+
+def accept(listener: socket.socket, process: subprocess.Popen[bytes]) -> socket.socket | None:
+    """The connection that Bochs makes when it starts; None when it ends without."""
+    listener.settimeout(CONNECT_SECONDS)
+    while process.poll() is None:
+        with contextlib.suppress(TimeoutError):
+            return listener.accept()[0]
+    return None
+
+
+def run(options: argparse.Namespace, directory: Path) -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        process = start(options, directory, "127.0.0.1:{1}".format(*listener.getsockname()))
+        log = Log(directory / "log")
+        try:
+            port = accept(listener, process)
+            if port is None:
+                return finish(options, log, process.wait(), directory)
+            with port:
+                relay = Relay(port)
+                while relay.port_open and log.resets < 2 and not relay.ended:
+                    relay.turn()
+                    log.read()
+                if not relay.port_open:
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(END_SECONDS)
+                process.kill()
+                status = process.wait()
+                relay.rest()
+        finally:
+            process.kill()
+            process.wait()
     log.read()
-    return 0 if relay.ended else finish(options, log, directory)
+    return 0 if relay.ended else finish(options, log, status, directory)
 
 
-def finish(options: argparse.Namespace, log: Log, directory: Path) -> int:
-    """Bochs resets the machine once when it starts."""
+def finish(options: argparse.Namespace, log: Log, status: int, directory: Path) -> int:
+    """The status to end with. Bochs resets the machine once when it starts."""
     if log.code is not None:
         return log.code * 2 + 1
     reason = "guest-reset" if log.resets > 1 else "guest-shutdown" if log.shutdown else None
     if reason is None:
-        sys.stderr.write("".join(f"{line}\n" for line in (directory / "log").read_text(errors="replace").splitlines()[-8:]))
+        sys.stderr.write(complaint(options, status, directory))
         return 1
     if options.control is not None:
         os.write(options.control, (json.dumps({"event": "SHUTDOWN", "data": {"reason": reason}}) + "\n").encode())
     return 0
+
+
+def complaint(options: argparse.Namespace, status: int, directory: Path) -> str:
+    """A sentence: Bochs ended by itself, and what it said last."""
+    how = f"died of {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+    said = (directory / "output").read_text(errors="replace")
+    words = LAST_WORDS.search(said)
+    last = words[1] if words else next((line for line in reversed(said.splitlines()) if line.strip(" =")), "nothing")
+    if "cpu directive malformed" in last:
+        last = "it does not know this processor model or a word behind it"
+    return f"{EMULATORS[options.emulator]}, model {options.model}, {how} before the machine did: {PREFIX.sub('', last).strip()}\n"
 
 
 @contextlib.contextmanager
