@@ -46,6 +46,7 @@ struct step_state {
     uint32_t owners;            /* 0: no step */
     bool loads_rflags;          /* IRET, POPF: RFLAGS come from the stack ... */
     bool keeps_if;              /* ... but for IF, when CPL is above IOPL */
+    bool cause_shown;           /* the last #DB that ended a step had BS in DR6 */
     bool delivery;              /* no instruction, but the delivery of an event is stepped */
     uint64_t saved_rflags;      /* of these only TF and IF are restored */
     uint64_t saved_dr6;

@@ -14,6 +14,7 @@ struct machine {
     bool no_execute;
     bool next_rip;              /* SVM saves the next instruction's address (NRIPS) */
     bool flush_by_asid;
+    bool debug_cause_hidden;    /* a #DB that exits leaves DR6 as it was: Bochs' SVM, self-tested */
     bool x2apic;                /* the processor has it, whether or not the guest sees it */
     bool x2apic_only;           /* guest.x2apic=only: every CPU starts in x2APIC mode and stays */
     uint8_t physical_address_bits;

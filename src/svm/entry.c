@@ -38,6 +38,14 @@ static void repair(struct vmcb *vmcb)
     vmcb->dr7 = (uint32_t)vmcb->dr7;
 }
 
+/* Bochs' VMRUN takes everything from the VMCB but CR2. The host has no use for it, so that after an exit
+ * it still is the guest's. */
+static void load_cr2(const struct vmcb *vmcb)
+{
+    if (cr2_read() != vmcb->cr2)
+        cr2_write(vmcb->cr2);
+}
+
 /* The exit cut the delivery of an event short. Unless an exception of that delivery replaced it
  * (event_raise() has merged the two) it is delivered again. */
 static void again(struct cpu *cpu)
@@ -67,4 +75,5 @@ void svm_prepare_entry(struct cpu *cpu)
     if (cpu->event.valid)
         svm_inject(cpu);
     repair(vmcb_of(cpu));
+    load_cr2(vmcb_of(cpu));
 }

@@ -13,6 +13,14 @@
  * instructions of programs raise #GP, where the guest's processor has no such instructions. */
 #define ALWAYS_INTERCEPTED  (1u << VECTOR_DB | 1u << VECTOR_AC | 1u << VECTOR_GP)
 
+/* Where the exit does not tell the cause of a #DB, the guest can only get its own from the processor;
+ * only emulators are like that, and they cannot loop out of the reach of interrupts. */
+static uint32_t always_intercepted(void)
+{
+    return machine.debug_cause_hidden ? ALWAYS_INTERCEPTED & ~(1u << VECTOR_DB)
+                                      : ALWAYS_INTERCEPTED;
+}
+
 #define GUEST_ASID          1
 #define PAT_AFTER_RESET     UINT64_C(0x0007040600070406)
 
@@ -21,7 +29,7 @@ void svm_vmcb_initialise(struct cpu *cpu)
     struct vmcb *vmcb = vmcb_of(cpu);
 
     memset(vmcb, 0, sizeof *vmcb);
-    vmcb->intercept_exceptions = ALWAYS_INTERCEPTED;
+    vmcb->intercept_exceptions = always_intercepted();
     vmcb->intercept3 = INTERCEPT_NMI | INTERCEPT_INIT | INTERCEPT_CPUID | INTERCEPT_INVD
                      | INTERCEPT_INVLPGA | INTERCEPT_IOIO_PROT | INTERCEPT_MSR_PROT
                      | INTERCEPT_SHUTDOWN;
@@ -177,7 +185,7 @@ void svm_interrupt_shadow_write(struct cpu *cpu, uint64_t shadow)
 
 void svm_exceptions_intercept(struct cpu *cpu, uint32_t vectors)
 {
-    vmcb_of(cpu)->intercept_exceptions = ALWAYS_INTERCEPTED | vectors;
+    vmcb_of(cpu)->intercept_exceptions = always_intercepted() | vectors;
 }
 
 void svm_nmi_window_request(struct cpu *cpu, bool wanted)

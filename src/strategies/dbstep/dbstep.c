@@ -73,6 +73,7 @@ static void finish(struct cpu *cpu)
     uint64_t restored = 0;
     bool guest_steps = step->saved_rflags & RFLAGS_TF;
 
+    step->cause_shown = dr6 & DR6_BS;
     restore_common(cpu);
     if (!step->loads_rflags)
         restored = STEP_FLAGS;
