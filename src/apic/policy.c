@@ -125,6 +125,23 @@ void apic_policy_write(struct cpu *cpu, uint32_t offset, uint32_t value)
     }
 }
 
+/* The errors since this was asked last. */
+static uint32_t errors(void)
+{
+    local_apic_write(APIC_ESR, 0);
+    return local_apic_read(APIC_ESR);
+}
+
+/* Bochs announces extended LVT entries that it has not. QEMU's ESR never becomes clear again and proves
+ * nothing then; in x2APIC mode no page is watched. */
+static bool is_error(uint32_t offset)
+{
+    if (local_apic_is_x2apic() || (errors(), errors()))
+        return false;
+    (void)local_apic_read(offset);
+    return errors() & APIC_ESR_ILLEGAL_REGISTER;
+}
+
 /* Registers that the version register does not announce are not read: that would set an error bit
  * that the guest can see. */
 void apic_policy_prepare(void)
@@ -136,7 +153,7 @@ void apic_policy_prepare(void)
         const struct apic_register *row = apic_register_at(offset);
 
         if (row && row->xapic != APIC_ACCESS_NONE && row->xapic != APIC_ACCESS_WRITE
-            && offset != APIC_RRD && apic_register_present(row, version))
+            && offset != APIC_RRD && apic_register_present(row, version) && !is_error(offset))
             readable[readable_count++] = (uint16_t)offset;
     }
 }
