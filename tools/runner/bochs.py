@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import ctypes
+import functools
 import json
 import os
 import re
@@ -84,8 +85,9 @@ def program(emulator: str) -> tuple[list[str], dict[str, str], Path]:
     return words, environment, UNPACKED / "usr/share"
 
 
-def check(emulator: str) -> None:
-    """As qemu.check()."""
+@functools.cache
+def version(emulator: str) -> str:
+    """As qemu.version()."""
     from .qemu import EmulatorError
     words, environment, _ = program(emulator)
     try:
@@ -93,9 +95,15 @@ def check(emulator: str) -> None:
     except OSError as error:
         remedy = "ci/setup installs it" if emulator == "bochs27" else "ci/unpack-bochs30 fetches it"
         raise EmulatorError(f"{words[0]} does not run ({error}); {remedy}") from error
-    version = next((line.strip() for line in (text.stdout + text.stderr).splitlines() if "Bochs x86 Emulator" in line), "unknown")
-    if EMULATORS[emulator].removeprefix("Bochs ") not in version:
-        raise EmulatorError(f"{emulator} means {EMULATORS[emulator]}, but {words[-1]} on this machine is {version}")
+    return next((line.strip() for line in (text.stdout + text.stderr).splitlines() if "Bochs x86 Emulator" in line), "unknown")
+
+
+def check(emulator: str) -> None:
+    """As qemu.check()."""
+    from .qemu import EmulatorError
+    found = version(emulator)
+    if EMULATORS[emulator].removeprefix("Bochs ") not in found:
+        raise EmulatorError(f"{emulator} means {EMULATORS[emulator]}, but {program(emulator)[0][-1]} on this machine is {found}")
 
 
 def command(machine: Machine, serial: str, qmp: int | None = None) -> list[str]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """QEMU: its command line for a machine, and what it said when it ended."""
 
+import functools
 import json
 import os
 import subprocess
@@ -38,17 +39,22 @@ def program(emulator: str) -> list[str]:
     return words + [word for directory in FIRMWARE for word in ("-L", str(UNPACKED / directory))]
 
 
-def check(emulator: str) -> None:
-    """The names of emulators carry a version, which reports and tests rely on: it must be the one that runs."""
-    command = program(emulator)
+@functools.cache
+def version(emulator: str) -> str:
+    """What the emulator calls itself, Debian's version of the package included."""
     try:
-        words = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True).stdout.split()
+        said = subprocess.run([*program(emulator), "--version"], capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
         remedy = "ci/setup installs it" if emulator == "qemu72" else "ci/unpack-qemu10 fetches it"
         raise EmulatorError(f"{EMULATORS[emulator]} does not run ({error}); {remedy}") from error
-    version = f"QEMU {words[3]}"
-    if not f"{version}.".startswith(f"{EMULATORS[emulator]}."):
-        raise EmulatorError(f"{emulator} means {EMULATORS[emulator]}, but {PROGRAM} on this machine is {version}")
+    return said.splitlines()[0]
+
+
+def check(emulator: str) -> None:
+    """The names of emulators carry a version, which reports and tests rely on: it must be the one that runs."""
+    found = f"QEMU {version(emulator).split()[3]}"
+    if not f"{found}.".startswith(f"{EMULATORS[emulator]}."):
+        raise EmulatorError(f"{emulator} means {EMULATORS[emulator]}, but {PROGRAM} on this machine is {found}")
 
 
 def command(machine: Machine, serial: str, qmp: int | None = None) -> list[str]:
