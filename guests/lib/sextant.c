@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "string.h"
+#include "tap.h"
 #include "x86.h"
 
 #define LEAF_SIGNATURE     0x40000000u
@@ -61,4 +62,15 @@ uint64_t sextant_counter(unsigned number)
     for (unsigned cpu = 0; cpu < cpu_count; cpu++)
         total += sextant_cpu_counter(cpu, number);
     return total;
+}
+
+void sextant_print_counters(void)
+{
+    if (!sextant_present())
+        return;
+    for (unsigned i = 0; i < sizeof(counter_names) / sizeof(counter_names[0]); i++) {
+        uint64_t count = sextant_counter(i);
+        if (count != 0)
+            tap_differs("counted %lu %s", count, counter_names[i]);
+    }
 }

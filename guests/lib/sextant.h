@@ -26,4 +26,10 @@ uint64_t sextant_cpu_counter(unsigned cpu, unsigned number);
 /* A counter's sum over all CPUs. Only meaningful when sextant_present(). */
 uint64_t sextant_counter(unsigned number);
 
+/*
+ * Prints the counters that are not 0, one `# differs: counted N NAME` a line. Nothing on another
+ * machine.
+ */
+void sextant_print_counters(void);
+
 #endif

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 
 #include "console.h"
+#include "sextant.h"
 #include "x86.h"
 
 #define PORT_ISA_DEBUG_EXIT 0xf4
@@ -109,6 +110,7 @@ _Noreturn void tap_end(void)
         print("# %u results, but %u planned\n", printed, planned);
         failed++;
     }
+    sextant_print_counters();
     end_run(failed == 0 ? EXIT_ALL_OK : EXIT_SOME_NOT_OK);
 }
 
