@@ -13,6 +13,12 @@ LINUX_ARGS ?=#             more words for the guest's own command line
 JSON       ?=#             1: report prints the JSON object and nothing else
 BARE       ?=#             1: run without Sextant, the guest on the bare emulator
 FUZZ_RUNS  ?= 10000000#    inputs of make fuzz
+# Variables for matrix (make matrix ROW='bochs30-*' COL=auto GUEST=smp); a * at the end stands for anything:
+ROW        ?=#             a host of testmatrix/hosts.toml
+COL        ?=#             a strategy of testmatrix/strategies.toml
+TEST       ?=#             a test function of testmatrix/
+SHARD      ?=#             I/N: the I-th of N groups of equal weight
+SHARDS     ?=#             for page: directories of other runs (their build/matrix/) that are put together
 # Variables for building: BUILD (where the results go), V=1 (show the commands), JOBS, PYTEST_ARGS.
 BUILD      ?= build
 
@@ -44,10 +50,17 @@ say      = @printf '  %-7s %s\n' '$(1)' '$(2)' $(if $(JSON),>&2)
 # remember: write the text into the target unless it is there already, so that a change of flags rebuilds.
 remember = @mkdir -p $(@D); printf '%s' $(call quote,$(1)) | cmp -s - $@ || printf '%s' $(call quote,$(1)) > $@
 
-define pytest
-@$(PYTHON) -m pytest -n 2 testmatrix $(1) --junitxml=$(BUILD)/system.xml $(PYTEST_ARGS)
-@$(PYTHON) mk/executed.py $(BUILD)/system.xml
-endef
+empty :=
+space := $(empty) $(empty)
+# The selection for pytest -k: a test's id is HOST/STRATEGY/GUEST. GUEST counts only when somebody said it.
+term      = $(if $($(1)),$(2)$(if $(findstring *,$($(1))),$(subst *,,$($(1))),$($(1))$(3)))
+asked     = $(filter command environment,$(firstword $(origin $(1))))
+terms     = $(strip $(call term,TEST,,[) $(call term,ROW,[,/) $(call term,COL,/,/) $(if $(call asked,GUEST),$(call term,GUEST,/,])))
+selection = $(if $(terms),-k $(call quote,$(subst $(space), and ,$(terms)))) $(if $(SHARD),--shard $(SHARD))
+pytest    = SEXTANT_BUILD=$(abspath $(BUILD)) $(PYTHON) -m pytest -n 2 testmatrix --progress \
+    --junitxml=$(BUILD)/matrix/junit.xml $(strip $(1) $(PYTEST_ARGS))
+executed  = $(PYTHON) mk/executed.py $(BUILD)/matrix/junit.xml
+make_page = $(PYTHON) testmatrix/make_page.py $(BUILD)/matrix
 
 SETUP := build/.setup
 include mk/newlib.mk mk/boot32.mk mk/image.mk mk/guests.mk mk/host.mk
@@ -59,7 +72,7 @@ RUN = $(PYTHON) tools/run.py --build $(BUILD) --host $(call quote,$(HOST)) --cpu
 
 FUZZ_RUNS_SHORT := 200000
 
-.PHONY: image run report bench test unit fuzz fuzz-short system matrix check-registers iso guests setup clean distclean help FORCE
+.PHONY: image run report bench test unit fuzz fuzz-short system matrix page golden check-registers iso guests setup clean distclean help FORCE
 
 image: $(IMAGE) $(BUILD)/sextant.lst ## build/sextant.elf: the hypervisor (this is what plain `make` does)
 
@@ -89,13 +102,21 @@ fuzz-short: $(FUZZER)
 
 check-registers: $(BUILD)/image/.registers-checked $(BUILD)/boot32/.registers-checked ## disassemble the image: it may use general registers only
 
-system: export SEXTANT_BUILD := $(abspath $(BUILD))
-system: $(IMAGE) $(GUEST_FILES) $(INITRAMFS) $(BUILD)/sextant.iso ## system tests on emulators, without the long ones
-	$(call pytest,-m "not long")
+SYSTEM_NEEDS := $(IMAGE) $(GUEST_FILES) $(INITRAMFS) $(BUILD)/sextant.iso
 
-matrix: export SEXTANT_BUILD := $(abspath $(BUILD))
-matrix: $(IMAGE) $(GUEST_FILES) $(INITRAMFS) $(BUILD)/sextant.iso ## system tests on emulators, all of them
-	$(call pytest)
+system: $(SYSTEM_NEEDS) ## system tests on emulators, without the long ones
+	$(call pytest,-m "not long")
+	@$(executed)
+
+# The page is made whatever the verdicts are; they decide in the end.
+matrix: $(SYSTEM_NEEDS) ## system tests on emulators, all of them or those that ROW, COL, GUEST, TEST, SHARD select
+	$(call pytest,$(selection)); status=$$?; $(executed) && $(make_page) && exit $$status
+
+page: | $(SETUP) ## build/matrix/index.html again, with pictures of it; SHARDS="DIR DIR…" puts several runs together
+	$(make_page) $(SHARDS)
+
+golden: $(IMAGE) | $(SETUP) ## write testmatrix/golden/ anew from the reports of the hosts (of ROW); look at the difference
+	$(call pytest,-k $(call quote,$(subst $(space), and ,$(strip test_golden $(call term,ROW,[,/)))) --golden)
 
 iso: $(BUILD)/sextant.iso ## build/sextant.iso: GRUB, the image, Debian's kernels
 

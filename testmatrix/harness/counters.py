@@ -13,6 +13,7 @@ HEADING = re.compile(r"^statistics +all CPUs((?: +CPU \d+)+) *$", re.MULTILINE)
 ROW = re.compile(r"^(\S.*?) {2,}(\d+)((?: +\d+)+)$")
 DEFINITION = re.compile(r'^X\(\w+, *"([^"]+)"\)', re.MULTILINE)
 LEAF = re.compile(r"^counter (\d+) (\d+) (\d+)$", re.MULTILINE)
+COUNTED = re.compile(r"^# differs: counted (\d+) (.+)$", re.MULTILINE)
 AXIS = re.compile(r"^axis (\d+) (\S+)$", re.MULTILINE)
 PROGRAM = Path(__file__).resolve().parents[1] / "programs" / "leaves.c"
 
@@ -55,6 +56,14 @@ def printed(text: str) -> Statistics:
         counts[found[1]] = dict(zip(columns, map(int, found[3].split()), strict=True))
         totals[found[1]] = int(found[2])
     return Statistics(counts, totals)
+
+
+def totals(text: str) -> dict[str, int]:
+    """Sums over all CPUs by name, whoever printed them: `stats` at the end of a run, or a test guest. Empty when nobody did."""
+    known = names()
+    rows = [(found[1], found[2]) for line in text.splitlines() if (found := ROW.match(line))] if HEADING.search(text) else []
+    rows += [(name, count) for count, name in COUNTED.findall(text)]
+    return {name: int(count) for name, count in rows if name in known}
 
 
 def read_by_guest(said: str) -> Statistics:

@@ -19,6 +19,8 @@ from typing import Any
 from runner import console
 from runner.machine import Machine
 
+from . import runs
+
 SILENCE = 180.0         # seconds; nothing that is tested is silent for more than a tenth of it on an idle machine
 LIMIT = 1200.0          # seconds
 READ_SIZE = 1 << 16
@@ -39,7 +41,8 @@ class Dialogue:
 
     def __init__(self, machine: Machine, directory: Path, name: str, silence: float = SILENCE,
                  limit: float = LIMIT) -> None:
-        self.place, self.silence = directory / name, silence
+        self.place, self.machine, self.silence = directory / name, machine, silence
+        self._result: console.Result | None = None
         self.output = bytearray()
         self.messages: list[dict[str, Any]] = []    # of the control protocol
         self._control = bytearray()
@@ -66,6 +69,7 @@ class Dialogue:
         self._selector.close()
         self.place.with_suffix(".serial.log").write_bytes(self.output)
         self.place.with_suffix(".errors.log").write_bytes(self.emulator.errors)
+        runs.keep(self.place, self.machine, self._result, bytes(self.output), time.monotonic() - self._start)
 
     # ---- the serial console ----
 
@@ -96,7 +100,8 @@ class Dialogue:
         self._drain_control()
         reasons = [message["data"]["reason"] for message in self.messages if message.get("event") == "SHUTDOWN"]
         output = bytes(self.output)
-        return console.Result(status, reasons[0] if reasons else None, output, bytes(self.emulator.errors))
+        self._result = console.Result(status, reasons[0] if reasons else None, output, bytes(self.emulator.errors))
+        return self._result
 
     # ---- the control protocol ----
 

@@ -1,48 +1,29 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Runs machines for one test and keeps what they leave: serial console, command line, the emulator's complaints."""
 
-import hashlib
-import signal
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from runner import exit_codes, guests, outcome
+from runner import guests
 from runner.console import Result
 from runner.machine import Machine
 
 from . import data, linux, report, tap
 from .dialogue import LIMIT, SILENCE, Dialogue
 from .report import Report
+from .runs import ALL_OK, POWER_OFF, RESET, SOME_NOT_OK, ending, sha256
 from .shared import Shared
+from .verdicts import REPORT_OF
 
-# What the states of a capability must be for a test to be skipped, and how the reason begins.
+# What the states of a capability must be for a test to be skipped.
 SKIPPABLE = ("absent", "broken")
-SKIP_REASON = "the report of"
-
-# How a run can end, beside the names in src/core/exit_codes.def.
-ALL_OK, SOME_NOT_OK, POWER_OFF, RESET = "all ok", "some not ok", "power off", "reset"
 
 
 class ImageChanged(Exception):
     """The image was built again while the tests ran, so they do not speak of one image."""
-
-
-def ending(result: Result) -> str:
-    """How a run ended, in one word or two."""
-    code = outcome.code(result)
-    known = exit_codes.read().get(code) if code is not None else None
-    if known:
-        return known.name
-    if code in (outcome.GUEST_ALL_OK, outcome.GUEST_SOME_NOT_OK):
-        return ALL_OK if code == outcome.GUEST_ALL_OK else SOME_NOT_OK
-    if result.status < 0:
-        return f"died of {signal.Signals(-result.status).name}"
-    if result.status == 0 and result.reason in ("guest-reset", "guest-shutdown"):
-        return RESET if result.reason == "guest-reset" else POWER_OFF
-    return f"status {result.status}, {result.reason}"
 
 
 @dataclass(frozen=True)
@@ -84,7 +65,7 @@ def skip(host: data.Host, measured: Report, capability: str) -> NoReturn:
     """Skips the test: legal only where the host's own report says that the capability is absent or broken."""
     state = measured.capabilities[capability]
     assert state in SKIPPABLE, f"{host.name} has {capability} ({state}): a test that needs it must run there"
-    pytest.skip(f"{SKIP_REASON} {host.name}: {capability} is {state}")
+    pytest.skip(f"{REPORT_OF}{host.name}: {capability} is {state}")
 
 
 @dataclass(frozen=True)
@@ -158,7 +139,3 @@ class Lab:
 def hardware(host: data.Host) -> dict[str, Any]:
     devices = tuple(word for device in host.devices for word in ("-device", device))
     return {"processors": host.processors, "memory": host.memory, "board": host.board, "extra": devices}
-
-
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""How far a run is, and how long it will take by the durations of the runs before."""
+
+import json
+import time
+from collections import Counter
+from pathlib import Path
+
+INTERVAL = 15.0         # seconds between lines
+UNKNOWN = 3.0           # seconds for a test that never ran, when none ever did
+
+
+def read(path: Path) -> dict[str, float]:
+    """Seconds by test; empty when there was no run before."""
+    try:
+        return {str(name): float(seconds) for name, seconds in json.loads(path.read_text()).items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+def write(path: Path, durations: dict[str, float]) -> None:
+    """Adds to what is known."""
+    path.write_text(json.dumps(read(path) | durations, indent=0, sort_keys=True) + "\n")
+
+
+def clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
+
+
+class Progress:
+    """known: seconds by test."""
+
+    def __init__(self, known: dict[str, float], workers: int) -> None:
+        self.known, self.workers = known, workers
+        self.average = sum(known.values()) / len(known) if known else UNKNOWN
+        self.left: set[str] = set()
+        self.total = 0
+        self.verdicts: Counter[str] = Counter()
+        self.started = self.said = time.monotonic()
+
+    def begin(self, tests: list[str]) -> str:
+        self.left, self.total = set(tests), len(tests)
+        new = sum(test not in self.known for test in tests)
+        basis = "by the last run" if not new else f"{new} of them never ran before"
+        return f"{self.total} tests, {self.workers} at a time: about {clock(self.estimate())} ({basis})"
+
+    def estimate(self) -> float:
+        """Seconds. The longest test is a floor, however many workers there are."""
+        seconds = [self.known.get(test, self.average) for test in self.left]
+        return max(sum(seconds) / self.workers, max(seconds, default=0.0))
+
+    def ended(self, test: str, verdict: str) -> str | None:
+        """A line when it is time for one."""
+        self.left.discard(test)
+        self.verdicts[verdict] += 1
+        now = time.monotonic()
+        if now - self.said < INTERVAL and self.left:
+            return None
+        self.said = now
+        done = self.total - len(self.left)
+        counts = ", ".join(f"{count} {name}" for name, count in sorted(self.verdicts.items()))
+        end = f", about {clock(self.estimate())} to go" if self.left else ""
+        return f"[{done}/{self.total}] {100 * done // self.total}%  {counts}; {clock(now - self.started)} so far{end}"

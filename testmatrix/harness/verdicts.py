@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The verdict of a cell: a closed set, and the rules by which a test's end becomes one of them."""
+
+import functools
+import re
+from enum import Enum
+
+from runner.guests import ROOT
+
+from .runs import Record
+
+EMULATORS_PAGE = "docs/emulators.md"
+LINK = re.compile(rf"{re.escape(EMULATORS_PAGE)}#([\w-]+)")
+ANCHOR = re.compile(r'<a id="([\w-]+)"></a>')
+
+# How the reason of a skip begins: what the host's own report says, or what a row of hosts.toml needs and this machine lacks.
+REPORT_OF, THIS_MACHINE = "the report of ", "this machine cannot run "
+
+
+class Verdict(Enum):
+    """Worst first. The value is the meaning, for who reads the page."""
+
+    CRASH = "no verdict was seen: the machine ended in a way that nobody chose"
+    TIMEOUT = "nothing was said for too long, or the run did not end in time"
+    FAIL = "something else was seen than is right"
+    XPASS = "a known mistake of the emulator did not show any more"
+    XFAIL = "a known mistake of the emulator, explained in docs/emulators.md"
+    SKIP = "the host's own report says that what is tested is absent or broken there"
+    PASS = "what is right was seen"
+
+    @property
+    def is_bad(self) -> bool:
+        return self in BAD
+
+
+BAD = (Verdict.CRASH, Verdict.TIMEOUT, Verdict.FAIL, Verdict.XPASS)
+ORDER = {verdict.name: number for number, verdict in enumerate(Verdict)}
+
+
+class UnexpectedPass(AssertionError):
+    """A mistake that is listed as known did not show: the list is wrong, and the test fails."""
+
+
+@functools.cache
+def anchors() -> frozenset[str]:
+    """The paragraphs of docs/emulators.md that can be linked to."""
+    return frozenset(ANCHOR.findall((ROOT / EMULATORS_PAGE).read_text(encoding="utf-8")))
+
+
+def complaint_of_skip(reason: str) -> str | None:
+    """Why a test may not be skipped with this reason; None when it may."""
+    if reason.startswith((REPORT_OF, THIS_MACHINE)):
+        return None
+    return f"a test may be skipped only by harness.lab.skip() or harness.lab.need(): {reason}"
+
+
+def complaint_of_xfail(reason: str) -> str | None:
+    """Why a failure may not be expected with this reason; None when it may."""
+    links = LINK.findall(reason)
+    if not links:
+        return f"an expected failure names its paragraph of {EMULATORS_PAGE}: {reason}"
+    missing = [name for name in links if name not in anchors()]
+    return f"{EMULATORS_PAGE} has no paragraph {', '.join(missing)}" if missing else None
+
+
+def of_failure(error: BaseException | None, message: str, records: list[Record]) -> Verdict:
+    """error: what the test raised, as far as it is known; message: the failure's text; records: of the test's runs."""
+    name, text = type(error).__name__, f"{error}\n{message}"
+    if isinstance(error, UnexpectedPass) or message.startswith("[XPASS(strict)]"):
+        return Verdict.XPASS
+    if name == "Stalled" or name == "SharedError" and text.startswith("Stalled:"):
+        return Verdict.TIMEOUT
+    if name == "Ended" or any(record.ending and not record.has_verdict for record in records):
+        return Verdict.CRASH
+    return Verdict.FAIL

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The page of the matrix, in Chromium without a screen: what it shows, by mouse and by keyboard, wide and narrow.
+
+The page is made of two real reports and of invented cells, one for each verdict, whose logs try to break out of the page. The
+pictures stay among the artefacts.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from harness import browser, collect, page, runs
+from harness.browser import Browser
+from harness.data import Host
+from harness.lab import Lab
+from harness.runs import Record
+from harness.verdicts import Verdict
+
+EVIL = "</script><script>document.title = 'broken'</script><img src=x onerror=\"document.title='broken'\"> & <b>"
+HOSTS = ("qemu72-EPYC", "qemu72-EPYC-no-npt")
+GUESTS = dict(zip(("smp", "apic", "movs", "nmi", "fault", "eoi", "hidden"), Verdict, strict=True))
+FOCUSED = "return document.activeElement.dataset.open || document.activeElement.id"
+
+
+def write_cell(matrix: Path, host: str, strategy: str, guest: str, verdict: str) -> None:
+    place = matrix / "cells" / (host or "other") / strategy / guest
+    place.mkdir(parents=True)
+    nodeid = f"test_cells.py::test_cell[{host}/{strategy}/{guest}]"
+    reason = "docs/emulators.md#bochs27-mtf" if verdict == "XFAIL" else "" if verdict == "PASS" else f"wrong: {EVIL}"
+    runs.write(place / collect.CELL, {
+        "test": "test_cells::test_cell", "host": host, "strategy": strategy, "guest": guest, "id": nodeid, "verdict": verdict,
+        "reason": reason, "seconds": 1.5, "directory": str(place.relative_to(matrix))})
+    runs.write(place / f"sextant{runs.RUN}", asdict(Record(
+        "sextant", "qemu72", "QEMU emulator version 7.2.0", "EPYC", 4, 512, f"step={strategy}", guest, ["qemu"], "a" * 64, "all ok", 1.25)))
+    runs.write(place / f"sextant{runs.COUNTERS}", {"exits, all reasons": 12345})
+    (place / "sextant.serial.log").write_text("\n".join([*(f"ok {number} - x" for number in range(1, 90)), f"not ok 90 - {EVIL}", "# end"]))
+    (place / "sextant.command").write_text(f"cd /here && qemu-system-x86_64 -append '{EVIL}'\n")
+
+
+@pytest.fixture
+def matrix(lab: Lab, hosts: dict[str, Host], tmp_path: Path) -> Path:
+    """A directory as build/matrix/ is."""
+    directory = tmp_path / "matrix"
+    for name in HOSTS:
+        place = directory / "session" / "run" / "report" / name
+        place.mkdir(parents=True)
+        (place / f"sextant{runs.REPORT}").write_text(lab.report(hosts[name]).json_line)
+    for guest, verdict in GUESTS.items():
+        write_cell(directory, HOSTS[1], "auto", guest, verdict.name)
+    for strategy in ("auto", "mtf", "page-dbstep", "sipi"):
+        write_cell(directory, HOSTS[0], strategy, "smp", "PASS")
+    write_cell(directory, "", "", "", "PASS")
+    names = [f"test{number}" for number in range(12)]
+    page.write(directory, collect.collect(directory, names, names, None, 754, 2) | {"complaints": []})
+    return directory
+
+
+@pytest.fixture
+def window(matrix: Path) -> Iterator[Browser]:
+    with Browser() as opened:
+        opened.size(*browser.DESKTOP)
+        opened.go((matrix / "index.html").as_uri())
+        yield opened
+
+
+def shown(window: Browser, selector: str) -> list[str]:
+    """Texts of the elements that can be seen."""
+    return list(window.run("""return [...document.querySelectorAll(arguments[0])].filter((element) => element.checkVisibility())
+        .map((element) => element.innerText.trim().replace(/\\s+/g, ' '))""", selector))
+
+
+def test_by_mouse(window: Browser, matrix: Path, lab: Lab) -> None:
+    """The table, a cell, the filters, two machines; nothing comes from a network and nothing that was logged is executed."""
+    assert shown(window, "#grid tbody th b") == [HOSTS[1], HOSTS[0], "(no machine)"], "worst first"
+    assert shown(window, "#grid thead th") == ["Machine", "auto", "page-dbstep", "mtf", "sipi", "other"]
+    assert "✸ 1/7" in shown(window, ".square"), "the worst verdict has a symbol, not colour alone"
+    window.picture(lab.directory / "desktop.png")
+    window.run(f"document.querySelector('[data-open=\"cell/{HOSTS[1]}/auto\"]').click()")
+    assert window.run("return location.hash") == f"#cell/{HOSTS[1]}/auto"
+    assert shown(window, "#dialog-title") == [f"{HOSTS[1]} / auto"]
+    assert [text.split(" ")[1] for text in shown(window, "details > summary > .badge")] == [name.name for name in Verdict]
+    detail = shown(window, "#dialog-body")[0]
+    for words in (EVIL, "1 counters", "QEMU emulator version 7.2.0", f"make matrix ROW={HOSTS[1]} COL=auto GUEST=smp TEST=test_cell",
+                  "CANNOT RUN", "cd /here && qemu-system-x86_64", "the whole log"):
+        assert " ".join(words.split()) in detail
+    assert shown(window, "pre.log .marked") == [f"not ok 90 - {EVIL}"]
+    assert window.run("return document.querySelector('pre.log .marked').dataset.line") == "90"
+    window.picture(lab.directory / "cell.png")
+    window.press("Escape")
+    assert shown(window, "#dialog-title") == []
+
+    window.run("document.querySelector('[data-filter=FAIL]').click()")
+    assert shown(window, "#grid tbody th b") == [HOSTS[1]]
+    window.run("document.querySelector('[data-filter=FAIL]').click(); const search = document.getElementById('search');"
+               "search.value = 'no such machine'; search.dispatchEvent(new Event('input'))")
+    assert shown(window, "#grid tbody th b") == []
+    assert shown(window, "#nothing") == ["No machine is left with this filter."]
+
+    window.go("about:blank")
+    window.go((matrix / "index.html").as_uri() + f"#compare/{HOSTS[0]}/{HOSTS[1]}")
+    rows = shown(window, "#comparison tr")
+    assert any(row.startswith("NP CPUID 0x8000000a EDX bit 0") and row.endswith("absent") for row in rows)
+    assert any(row.startswith("apic ") for row in rows)
+    assert window.run("return document.title") == "Sextant: test matrix"
+    assert window.run("return performance.getEntriesByType('resource').length") == 0
+    assert window.complaints() == []
+
+
+def test_by_keyboard(window: Browser, matrix: Path) -> None:
+    """One stop of the Tab key in the table, arrows inside, Enter opens, Escape closes and comes back; addresses."""
+    window.run("document.getElementById('search').focus()")
+    window.press("Tab")
+    assert window.run(FOCUSED) == f"host/{HOSTS[1]}"
+    window.press("Right")
+    assert window.run(FOCUSED) == f"cell/{HOSTS[1]}/auto"
+    window.press("Down", "Right")
+    assert window.run(FOCUSED) == f"cell/{HOSTS[0]}/page-dbstep"
+    window.press("End")
+    assert window.run(FOCUSED) == f"cell/{HOSTS[0]}/sipi"
+    window.press("Home")
+    assert window.run(FOCUSED) == f"host/{HOSTS[0]}"
+    window.press("Right", "Enter")
+    assert shown(window, "#dialog-title") == [f"{HOSTS[0]} / auto"]
+    assert window.run(FOCUSED) == "dialog-body"
+    window.press("Escape")
+    assert shown(window, "#dialog-title") == []
+    assert window.run(FOCUSED) == f"cell/{HOSTS[0]}/auto", "the focus is where it was"
+    window.press("Tab")
+    assert window.run(FOCUSED) == "first", "the table is one stop"
+    window.press("Shift+Tab", "Home", "Enter")
+    assert shown(window, "#dialog-title") == [HOSTS[0]]
+    window.go("about:blank")
+    window.go((matrix / "index.html").as_uri() + f"#host/{HOSTS[1]}")
+    assert shown(window, "#dialog-title") == [HOSTS[1]]
+    assert window.complaints() == []
+
+
+def test_on_a_phone(window: Browser, lab: Lab, matrix: Path) -> None:
+    """Nothing is wider than the screen, every square says what column it is, and fingers can hit it."""
+    window.size(*browser.PHONE, phone=True)
+    for address, name in (("", "phone"), (f"#cell/{HOSTS[1]}/auto", "phone-cell"), (f"#compare/{HOSTS[0]}/{HOSTS[1]}", "phone-compare")):
+        window.go("about:blank")
+        window.go((matrix / "index.html").as_uri() + address)
+        assert window.run("return document.documentElement.scrollWidth") <= browser.PHONE[0]
+        assert window.run("return document.getElementById('dialog').scrollWidth") <= browser.PHONE[0]
+        window.picture(lab.directory / f"{name}.png")
+    window.go((matrix / "index.html").as_uri())
+    assert "page-dbstep ✓ 1" in shown(window, ".square")
+    sizes = window.run("return [...document.querySelectorAll('.square')].map((square) => square.getBoundingClientRect().height)")
+    assert min(sizes) >= 40
+
+
+def test_nothing_is_loaded(matrix: Path) -> None:
+    """One file, which names no other place."""
+    html = (matrix / "index.html").read_text()
+    assert not re.search(r"""<(link|iframe|object|embed)\b|\b(src|srcset)\s*=\s*["']|@import|url\(|\bfetch\(|XMLHttpRequest|WebSocket""",
+                         re.sub(r'<script type="application/json".*?</script>', "", html))
+    assert "default-src 'none'" in html
+    assert html.count("</script>") == 2, "no text of a log ends a script"

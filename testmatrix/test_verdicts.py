@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The rules of the matrix: verdicts, what a skip or an expected failure needs, groups for several machines."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from harness import collect, merge, runs, shards, verdicts
+from harness.data import HERE
+from harness.progress import Progress, clock
+from harness.runs import Record
+from harness.shards import Shard
+from harness.verdicts import Verdict
+
+INNER = '''
+import os
+import pytest
+from harness.dialogue import Ended, Stalled
+from harness.verdicts import UnexpectedPass
+
+def test_pass(): pass
+def test_fail(): assert 1 == 2
+def test_error(nothing_of_this_name): pass
+def test_skip(): pytest.skip("the report of some-host: vmx is absent")
+def test_skip_machine(): pytest.skip("this machine cannot run some-host: it has no /dev/kvm")
+def test_skip_no_reason(): pytest.skip("I do not feel like it")
+def test_xfail(): pytest.xfail("docs/emulators.md#bochs27-mtf")
+def test_xfail_no_link(): pytest.xfail("known")
+def test_xfail_wrong_link(): pytest.xfail("docs/emulators.md#no-such-paragraph")
+def test_listed_but_right(): raise UnexpectedPass("it is right")
+@pytest.mark.xfail(reason="docs/emulators.md#bochs27-mtf", strict=True)
+def test_strict(): pass
+def test_stalled(): raise Stalled("nothing was said for 180 seconds")
+def test_ended(): raise Ended("the emulator ended")
+def test_worker(): os._exit(3)
+@pytest.mark.parametrize("x", [pytest.param(1, id="host/strategy/guest")])
+def test_cell(x): pass
+'''
+EXPECTED = {
+    "pass": "PASS", "fail": "FAIL", "error": "FAIL", "skip": "SKIP", "skip_machine": "SKIP", "skip_no_reason": "FAIL",
+    "xfail": "XFAIL", "xfail_no_link": "FAIL", "xfail_wrong_link": "FAIL", "listed_but_right": "XPASS", "strict": "XPASS",
+    "stalled": "TIMEOUT", "ended": "CRASH", "worker": "CRASH", "cell": "PASS",
+}
+
+
+def test_every_verdict(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of a test file with one test for each way to end."""
+    pytester.makepyfile(test_inner=INNER)
+    pytester.makeini("[pytest]\njunit_family = xunit2\n")
+    monkeypatch.setenv("SEXTANT_BUILD", str(pytester.path / "build"))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), str(HERE.parent / "tools")]))
+    ended = pytester.runpytest_subprocess("-p", "harness.cells", "-n", "1", "--progress", "--junitxml=build/matrix/junit.xml")
+    assert ended.ret == pytest.ExitCode.TESTS_FAILED
+    document = json.loads((pytester.path / "build/matrix/matrix.json").read_text())
+    assert {cell["test"].removeprefix("test_inner::test_"): cell["verdict"] for cell in document["cells"]} == EXPECTED
+    assert document["not_run"] == []
+    cell = pytester.path / "build/matrix/cells/host/strategy/guest/inner.cell/cell.json"
+    assert json.loads(cell.read_text())["host"] == "host"
+    text = ended.stdout.str()
+    assert collect.summary(document) in text
+    assert "3 CRASH" not in text
+    assert "2 CRASH, 1 TIMEOUT, 5 FAIL, 2 XPASS, 1 XFAIL, 2 SKIP, 2 PASS" in text
+    assert (pytester.path / "build/matrix/index.html").exists()
+    assert 'value="XPASS"' in (pytester.path / "build/matrix/junit.xml").read_text()
+
+
+def record(**changes: object) -> Record:
+    values = {"name": "sextant", "emulator": "qemu72", "version": "", "model": "EPYC", "processors": 1, "memory": 64, "parameters": "",
+              "guest": "smp", "command": [], "image_sha256": "a", "ending": "all ok", "seconds": 1.0}
+    return Record(**(values | changes))          # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("ending", "guest", "verdict"), [
+    ("all ok", "smp", Verdict.FAIL), ("some not ok", "smp", Verdict.FAIL), ("EXIT_REFUSED", "smp", Verdict.FAIL),
+    ("EXIT_PANIC", "smp", Verdict.CRASH), ("reset", "smp", Verdict.CRASH), ("power off", "smp", Verdict.CRASH),
+    ("reset", "amd64", Verdict.FAIL), ("power off", "i386", Verdict.FAIL), ("died of SIGSEGV", "smp", Verdict.CRASH),
+    ("status 1, None", "smp", Verdict.CRASH), (None, "amd64", Verdict.FAIL)])
+def test_crash_is_no_verdict(ending: str | None, guest: str, verdict: Verdict) -> None:
+    assert verdicts.of_failure(AssertionError("wrong"), "wrong", [record(), record(ending=ending, guest=guest)]) is verdict
+
+
+def test_anchors_are_found() -> None:
+    assert {"bochs27-mtf", "qemu-init"} <= verdicts.anchors()
+
+
+# ---- groups ----
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 40])
+def test_groups_are_a_partition(count: int) -> None:
+    weights = {f"test{number}": float(number * number % 17 + 1) for number in range(30)}
+    groups = [shards.members(weights, Shard(number, count)) for number in range(1, count + 1)]
+    assert sorted(name for group in groups for name in group) == sorted(weights)
+    loads = [sum(weights[name] for name in group) for group in groups]
+    assert max(loads) - min(loads) <= max(weights.values())
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "1", "1/0", "a/b", "1/3 "])
+def test_a_group_that_is_none(text: str) -> None:
+    with pytest.raises(Exception, match="is no group"):
+        shards.parse(text)
+
+
+def fake(matrix: Path, tests: dict[str, str], everything: list[str], shard: str, image: str = "a") -> collect.Document:
+    """The document of a run. tests: verdict by id."""
+    for nodeid, verdict in tests.items():
+        place = matrix / "cells" / nodeid
+        place.mkdir(parents=True)
+        runs.write(place / collect.CELL, {"test": nodeid, "host": "", "strategy": "", "guest": "", "id": nodeid, "verdict": verdict,
+                                          "reason": "", "seconds": 1.0, "directory": f"cells/{nodeid}"})
+        runs.write(place / "sextant.run.json", vars(record(image_sha256=image)))
+    return collect.collect(matrix, list(tests), everything, shards.parse(shard), 10, 2)
+
+
+def test_shards_that_fit(tmp_path: Path) -> None:
+    one = fake(tmp_path / "1", {"a": "PASS"}, ["a", "b"], "1/2")
+    two = fake(tmp_path / "2", {"b": "FAIL"}, ["a", "b"], "2/2")
+    merged = merge.merge([one, two])
+    assert merged["complaints"] == []
+    assert [cell["id"] for cell in merged["cells"]] == ["b", "a"]
+    assert merged["workers"] == 4
+
+
+def test_shards_that_do_not_fit(tmp_path: Path) -> None:
+    one = fake(tmp_path / "1", {"a": "PASS"}, ["a", "b", "c"], "1/2")
+    two = fake(tmp_path / "2", {"a": "PASS"}, ["a", "b", "d"], "2/2", image="b")
+    complaints = " ".join(merge.merge([one, two])["complaints"])
+    assert "of different trees" in complaints
+    assert "3 tests are in no shard, b among them" in complaints
+    assert "1 tests are in several shards, a among them" in complaints
+    assert "ran the image b" in complaints
+
+
+def test_a_test_that_did_not_run_is_named(tmp_path: Path) -> None:
+    document = fake(tmp_path, {"a": "PASS"}, ["a"], "1/1")
+    document = collect.collect(tmp_path, ["a", "b"], ["a", "b"], None, 1, 1)
+    assert document["not_run"] == ["b"]
+    assert "b among them" in document["complaints"][0]
+
+
+# ---- the point of a log that matters ----
+
+
+@pytest.mark.parametrize(("reason", "marked"), [
+    ("--- bare\n+++ Sextant\n-ok 2 - b\n+ok 2 - seen", 3), ("assert 1 == 2", 5), ("+this was never said", 5)])
+def test_line_that_matters(reason: str, marked: int) -> None:
+    lines = ["1..4", "ok 1 - a", "ok 2 - seen", "ok 3 - c", "not ok 4 - d", "# end"]
+    shown = collect.excerpt("\n".join(lines), {"verdict": "FAIL", "reason": reason})
+    assert shown["marked"] == marked
+    assert shown["lines"][marked - shown["first"]] == lines[marked - 1]
+
+
+def test_estimate() -> None:
+    progress = Progress({"a": 60.0, "b": 20.0, "c": 20.0}, 2)
+    assert progress.begin(["a", "b", "c"]) == "3 tests, 2 at a time: about 1:00 (by the last run)"
+    assert progress.begin(["b", "c", "new"]).endswith("(1 of them never ran before)")
+    assert clock(3723) == "1:02:03"
