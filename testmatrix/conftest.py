@@ -6,7 +6,7 @@ from harness import data, places
 from harness.lab import Lab
 from harness.shared import Shared
 
-pytest_plugins = ["harness.cells", "pytester"]
+pytest_plugins = ["harness.cells", "harness.cost", "pytester"]
 
 
 @pytest.fixture(scope="session")

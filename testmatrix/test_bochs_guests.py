@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Test guests and Debian's kernel on the machines of Bochs, 2 processors, with what auto takes and with step and startup forced.
+"""Test guests and Debian's kernel on the machines of Bochs, 2 processors, with what auto takes and with startup, apic and step
+forced, each way that the machine has.
 
 A guest says what it says on the bare emulator. Bochs has mistakes of its own: bochs.toml lists the lines, with who is wrong;
 everything else is compared all the same, and the test is then an expected failure with the name of the explanation. A mistake
@@ -7,26 +8,35 @@ that does not show any more is a failure.
 """
 
 import itertools
+from dataclasses import asdict
 
 import pytest
 from harness import bochs, data
 from harness.data import Host
 from harness.lab import ALL_OK, POWER_OFF, SOME_NOT_OK, Lab, Run
 from harness.linux import Shell
-from harness.tap import Tap
+from harness.report import Report
+from harness.tap import parse
 from harness.verdicts import UnexpectedPass
 from runner.guests import ROOT
 from test_cells import expect_refusal, unavailable, words_of_refusal
 
-# Bochs needs minutes where QEMU needs seconds: `make matrix` runs these rows.
-pytestmark = pytest.mark.long
-
 AUTO = data.Strategy("auto", "the image's own choice")
-FORCED = tuple(data.Strategy(f"{startup}-{step}", "", {"startup": startup, "step": step})
-               for startup, step in itertools.product(("icr", "sipi"), ("dbstep", "mtf")))
-USUAL_HOSTS = ("bochs27-corei7_skylake_x", "bochs30-corei7_skylake_x", "bochs30-ryzen")
-USUAL_GUESTS = ("smp", "nmi", "hidden", "movs", "stepping", "shadow")
-ALONE = ("svm",)        # the bare processor has what the guest must not see: its own lines decide
+MTF, SIPI = "vmx_monitor_trap_flag", "vmx_activity_wait_for_sipi"
+# The floor, the other steps, and what startup=sipi does with the APIC page by itself; and what a machine must have, by hosts.toml.
+FORCED = (
+    (data.Strategy("page-dbstep", "", {"startup": "icr", "apic": "page", "step": "dbstep"}), set()),
+    (data.Strategy("page-mtf", "", {"startup": "icr", "apic": "page", "step": "mtf"}), {MTF}),
+    (data.Strategy("sipi", "", {"startup": "sipi"}), {SIPI}),
+    (data.Strategy("sipi-page-dbstep", "", {"startup": "sipi", "apic": "page", "step": "dbstep"}), {SIPI}),
+    (data.Strategy("sipi-page-mtf", "", {"startup": "sipi", "apic": "page", "step": "mtf"}), {SIPI, MTF}),
+)
+REFUSED = ((data.Strategy("mtf", "", {"step": "mtf"}), MTF), (data.Strategy("sipi", "", {"startup": "sipi"}), SIPI))
+# What `make test` runs: MTF and the floor of VMX on 3.0, VMX without MTF on 2.7, and SVM. Everything else is for `make matrix`.
+USUAL = {("bochs30-corei7_skylake_x", "auto"), ("bochs30-corei7_skylake_x", "page-dbstep"), ("bochs27-corei7_haswell_4770", "auto"),
+         ("bochs30-ryzen", "auto")}
+# The bare processor has what the guest must not see: its own lines decide.
+ALONE, ALONE_WITHOUT_X2APIC = ("svm",), ("apicbase",)
 LINUX_MEMORY = 512      # MiB
 LINUX_USUAL = "bochs30-corei7_skylake_x"
 LINUX_HOSTS = ("bochs27-corei7_skylake_x", LINUX_USUAL, "bochs30-sapphire_rapids", "bochs30-ryzen", "bochs30-zambezi",
@@ -34,51 +44,84 @@ LINUX_HOSTS = ("bochs27-corei7_skylake_x", LINUX_USUAL, "bochs30-sapphire_rapids
 LINUX_SILENCE, LINUX_LIMIT = 600.0, 3600.0      # seconds; Bochs 2.7 executes 10 million instructions a second
 
 
+def machines() -> list[Host]:
+    return [host for host in data.hosts().values() if "bochs" in host.tags]
+
+
+def guests() -> list[str]:
+    return sorted(path.parent.name for path in ROOT.glob("guests/*/main.c"))
+
+
 def cells() -> list[object]:
     rows = []
-    hosts = [host for host in data.hosts().values() if "bochs" in host.tags]
-    guests = sorted(path.parent.name for path in ROOT.glob("guests/*/main.c"))
-    for host, strategy, guest in itertools.product(hosts, (AUTO, *FORCED), guests):
-        usual = strategy is AUTO and host.name in USUAL_HOSTS and guest in USUAL_GUESTS
-        rows.append(pytest.param(host, strategy, guest, id=f"{host.name}/{strategy.name}/{guest}",
-                                 marks=[] if usual else [pytest.mark.long]))
+    for host, (strategy, needs) in itertools.product(machines(), ((AUTO, set()), *FORCED)):
+        if not needs <= set(host.present):
+            continue
+        marks = [] if (host.name, strategy.name) in USUAL else [pytest.mark.long]
+        rows += [pytest.param(host, strategy, guest, id=f"{host.name}/{strategy.name}/{guest}", marks=marks) for guest in guests()]
     return rows
 
 
 @pytest.mark.parametrize(("host", "strategy", "guest"), cells())
 def test_guest(lab: Lab, host: Host, strategy: data.Strategy, guest: str) -> None:
-    run = lab.run(lab.machine(host, strategy.parameters, lab.guest(guest)))
     report = lab.report(host)
-    if refused := unavailable(report, strategy):
-        expect_refusal(run, "refused", "EXIT_REFUSED", *words_of_refusal(report, *refused[0]))
-        return
-    assert run.report.binding | strategy.force == run.report.binding, "another strategy is bound than was forced"
-    compare(run.tap.lines if guest in ALONE else bare(lab, host, guest), run, bochs.known(host.name, guest))
+    force = {} if report.binding | strategy.force == report.binding else strategy.force
+    seen = on_sextant(lab, host, data.Strategy(strategy.name if force else AUTO.name, "", force), guest)
+    alone = guest in ALONE or guest in ALONE_WITHOUT_X2APIC and hides_x2apic(report)
+    compare(seen if alone else on_the_bare_emulator(lab, host, guest), seen, bochs.known(host.name, guest))
 
 
-def bare(where: Lab, host: Host, guest: str) -> list[str]:
-    """What the guest says on the bare emulator, once a session."""
-    def measure(place: object) -> list[str]:
+def hides_x2apic(report: Report) -> bool:
+    return report.has("x2apic") and report.binding["x2apic"] == "hide"
+
+
+def on_sextant(where: Lab, host: Host, strategy: data.Strategy, guest: str) -> bochs.Said:
+    """What the guest says on Sextant, once a session: auto and what forces the same are one run."""
+    def measure(_: object) -> dict[str, object]:
+        run = where.run(where.machine(host, strategy.parameters, where.guest(guest)))
+        assert run.report.binding | strategy.force == run.report.binding, "another strategy is bound than was forced"
+        return asdict(said(run))
+    return bochs.Said(**where.shared.once(f"bochs/{host.name}/{strategy.name}/{guest}", measure))
+
+
+def on_the_bare_emulator(where: Lab, host: Host, guest: str) -> bochs.Said:
+    """What the guest says there, once a session."""
+    def measure(place: object) -> dict[str, object]:
         there = where.at(place)                 # type: ignore[arg-type]
-        run = there.run(there.bare(host, there.guest(guest)), "bare")
-        if run.ending not in (ALL_OK, SOME_NOT_OK) and not bochs.ends_early(bochs.known(host.name, guest)):
-            raise AssertionError(f"{guest} does not end on the bare emulator: {run.ending}\n{run.errors}")
-        return run.tap.lines
-    return list(where.shared.once(f"bochs/{host.name}/{guest}", measure))
+        return asdict(said(there.run(there.bare(host, there.guest(guest)), "bare")))
+    return bochs.Said(**where.shared.once(f"bochs/{host.name}/bare/{guest}", measure))
 
 
-def compare(right: list[str], run: Run, known: list[bochs.Known]) -> None:
-    assert run.ending in (ALL_OK, SOME_NOT_OK)
+def said(run: Run) -> bochs.Said:
+    return bochs.Said(run.tap.lines, "" if run.ending in (ALL_OK, SOME_NOT_OK) else f"{run.ending}: {run.errors.strip()}")
+
+
+def compare(right: bochs.Said, seen: bochs.Said, known: list[bochs.Known]) -> None:
     if not known:
-        assert run.tap.lines == right, "the guest sees another machine than the bare one"
-        assert run.tap.complaints() == []
+        assert (right.end, seen.end) == ("", ""), "the guest does not come to its end"
+        assert seen.lines == right.lines, "the guest sees another machine than the bare one"
+        assert parse(seen.lines).complaints() == []
         return
-    found = bochs.differences(Tap([], right, []), run.tap)
+    found = bochs.differences(right, seen)
     assert [one for one in found if not any(row.explains(one) for row in known)] == []
     gone = [row.anchor for row in known if not any(row.explains(one) for one in found)]
     if gone:
         raise UnexpectedPass(f"bochs.toml expects something to be wrong that is right: {', '.join(gone)}")
     pytest.xfail(", ".join(dict.fromkeys(f"docs/emulators.md#{row.anchor}" for row in known)))
+
+
+def refusals() -> list[object]:
+    return [pytest.param(host, strategy, id=f"{host.name}/{strategy.name}/smp", marks=pytest.mark.long)
+            for host, (strategy, needed) in itertools.product(machines(), REFUSED) if needed not in host.present]
+
+
+@pytest.mark.parametrize(("host", "strategy"), refusals())
+def test_refused(lab: Lab, host: Host, strategy: data.Strategy) -> None:
+    """What a machine does not have, or not so that it works, is refused with its name, and no guest is started."""
+    report = lab.report(host)
+    [refused] = unavailable(report, strategy)
+    run = lab.run(lab.machine(host, strategy.parameters, lab.guest("smp")))
+    expect_refusal(run, "refused", "EXIT_REFUSED", *words_of_refusal(report, *refused))
 
 
 def linux() -> list[object]:

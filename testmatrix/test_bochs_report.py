@@ -12,9 +12,6 @@ from harness.data import Host
 from harness.lab import Lab, Run
 from runner.machine import Machine
 
-# Bochs needs minutes where QEMU needs seconds: `make matrix` runs these rows.
-pytestmark = pytest.mark.long
-
 READER_AWAY = 3.0       # seconds; Bochs prints the whole report in less
 LIARS = ("bochs27-tigerlake", "bochs27-corei7_icelake_u")
 WITH_MTF = ("bochs30-corei7_skylake_x", "bochs30-sapphire_rapids")
