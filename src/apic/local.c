@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "apic/local.h"
 
+#include <stddef.h>
+
 #include "apic/reset.h"
+#include "core/cpu.h"
 #include "core/exceptions.h"
 #include "core/physical.h"
 #include "x86/msr.h"
@@ -17,29 +20,31 @@ bool local_apic_is_x2apic(void)
     return (msr_read(MSR_IA32_APIC_BASE) & both) == both;
 }
 
-static volatile uint32_t *page_register(uint64_t base, uint32_t offset)
+void local_apic_follow_mode(void)
 {
-    return (volatile uint32_t *)((char *)physical_pointer(base & UINT64_C(0x000ffffffffff000),
-                                                          APIC_PAGE_SIZE) + offset);
+    uint64_t base = msr_read(MSR_IA32_APIC_BASE);
+
+    this_cpu()->apic.registers = base & APIC_BASE_EXTD ? NULL
+        : physical_pointer(base & UINT64_C(0x000ffffffffff000), APIC_PAGE_SIZE);
 }
 
 uint32_t local_apic_read(uint32_t offset)
 {
-    uint64_t base = msr_read(MSR_IA32_APIC_BASE);
+    const volatile uint32_t *registers = this_cpu()->apic.registers;
 
-    if (base & APIC_BASE_EXTD)
+    if (!registers)
         return (uint32_t)msr_read(APIC_X2APIC_MSR_BASE + (offset >> 4));
-    return *page_register(base, offset);
+    return registers[offset / sizeof registers[0]];
 }
 
 void local_apic_write(uint32_t offset, uint32_t value)
 {
-    uint64_t base = msr_read(MSR_IA32_APIC_BASE);
+    volatile uint32_t *registers = this_cpu()->apic.registers;
 
-    if (base & APIC_BASE_EXTD)
-        msr_write(APIC_X2APIC_MSR_BASE + (offset >> 4), value);
+    if (registers)
+        registers[offset / sizeof registers[0]] = value;
     else
-        *page_register(base, offset) = value;
+        msr_write(APIC_X2APIC_MSR_BASE + (offset >> 4), value);
 }
 
 static bool wait_until_idle(void)

@@ -9,6 +9,10 @@
 
 #include "apic/registers.h"
 
+/* Finds out which mode this CPU's APIC is in: before the functions below, and after every write of
+ * its IA32_APIC_BASE. On the CPU's own stack. */
+void local_apic_follow_mode(void);
+
 /* Reads or writes the register at an xAPIC offset. Writing ICR_LOW sends. Any CPU, host context. */
 uint32_t local_apic_read(uint32_t offset);
 void local_apic_write(uint32_t offset, uint32_t value);

@@ -4,17 +4,19 @@
 #include "apic/icr.h"
 #include "apic/local.h"
 #include "core/cpu.h"
-#include "core/physical.h"
 #include "strategies/operations.h"
 #include "x2apic/base.h"
 #include "x86/msr.h"
 
 #define APIC_LAST_REGISTER  0x530       /* the last of the extended space */
 
-/* Offsets of the registers that a snapshot reads. */
-__attribute__((section(".sealed")))
-static uint16_t readable[APIC_LAST_REGISTER / APIC_REGISTER_STRIDE + 1];
-__attribute__((section(".sealed"))) static unsigned readable_count;
+#define REGISTERS           (APIC_LAST_REGISTER / APIC_REGISTER_STRIDE + 1)
+#define SEALED              __attribute__((section(".sealed")))
+
+/* The registers that a snapshot reads: the offset of each, and whether one is among them. */
+SEALED static uint16_t readable[REGISTERS];
+SEALED static unsigned readable_count;
+SEALED static bool is_readable[REGISTERS];
 
 static void show_icr(struct cpu *cpu, bool closed)
 {
@@ -156,17 +158,28 @@ void apic_policy_prepare(void)
             && offset != APIC_RRD && apic_register_present(row, version) && !is_error(offset))
             readable[readable_count++] = (uint16_t)offset;
     }
+    for (unsigned i = 0; i < readable_count; i++)
+        is_readable[readable[i] / APIC_REGISTER_STRIDE] = true;
+}
+
+static uint32_t read_register(struct cpu *cpu, uint32_t offset)
+{
+    if (offset == APIC_ICR_LOW && cpu->apic.reads_closed)
+        return cpu->apic.icr_low;
+    if (guest_apic_is_translated(cpu))
+        return read_translated(cpu, offset);
+    return cpu->apic.registers[offset / sizeof(uint32_t)];
 }
 
 void apic_policy_snapshot(struct cpu *cpu, void *page)
 {
-    const char *registers = physical_pointer(cpu->apic.hardware_base, APIC_PAGE_SIZE);
-    bool translated = guest_apic_is_translated(cpu);
-
     for (unsigned i = 0; i < readable_count; i++)
-        *(uint32_t *)((char *)page + readable[i]) =
-            translated ? read_translated(cpu, readable[i])
-                       : *(const volatile uint32_t *)(registers + readable[i]);
-    if (cpu->apic.reads_closed)
-        *(uint32_t *)((char *)page + APIC_ICR_LOW) = cpu->apic.icr_low;
+        *(uint32_t *)((char *)page + readable[i]) = read_register(cpu, readable[i]);
+}
+
+void apic_policy_snapshot_register(struct cpu *cpu, void *page, uint32_t offset)
+{
+    offset &= ~(APIC_REGISTER_STRIDE - 1);
+    if (offset <= APIC_LAST_REGISTER && is_readable[offset / APIC_REGISTER_STRIDE])
+        *(uint32_t *)((char *)page + offset) = read_register(cpu, offset);
 }

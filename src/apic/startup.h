@@ -104,6 +104,13 @@ struct startup_actions startup_take(struct startup_mailbox *mailbox);
 /* Whether a take would give anything. One load; any CPU. */
 bool startup_is_pending(const struct startup_mailbox *mailbox);
 
+/* Whether anything is posted, be it held. One load; any CPU. */
+static inline bool startup_has_post(const struct startup_mailbox *mailbox)
+{
+    return (atomic_load_explicit(&mailbox->word, memory_order_acquire)
+            & (STARTUP_INIT_PENDING | STARTUP_SIPI_PENDING | STARTUP_NMI_PENDING)) != 0;
+}
+
 /* Whether the CPU waits for a SIPI once it has acted on everything posted. One load; any CPU. */
 bool startup_is_waiting(const struct startup_mailbox *mailbox);
 

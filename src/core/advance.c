@@ -6,85 +6,112 @@
 #include "core/step.h"
 #include "x86/registers.h"
 
-#define INSTRUCTION_MAX     15
+#define REX                 0x40    /* to 4Fh, in 64-bit code */
 #define TWO_BYTE_OPCODE     0x0f
 #define GROUP_7             0x01
 #define GROUP_7_SVM         0xd8    /* to DFh */
+#define OPCODE_MOV_STORE_8  0x88
+#define OPCODE_MOV_STORE    0x89
 #define OPCODE_POPF         0x9d
+#define OPCODE_MOV_OFFSET_8 0xa2
+#define OPCODE_MOV_OFFSET   0xa3
+#define OPCODE_STOS_8       0xaa
+#define OPCODE_STOS         0xab
+#define OPCODE_MOV_IMMEDIATE_8 0xc6
+#define OPCODE_MOV_IMMEDIATE 0xc7
 #define OPCODE_INT3         0xcc
 #define OPCODE_INT          0xcd
 #define OPCODE_INTO         0xce
 #define OPCODE_IRET         0xcf
 #define OPCODE_INT1         0xf1
 
+/* The bytes 26, 2E, 36, 3E, 64 to 67, F0, F2 and F3. */
 static bool is_legacy_prefix(uint8_t byte)
 {
-    switch (byte) {
-    case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65:
-    case 0x66: case 0x67: case 0xf0: case 0xf2: case 0xf3:
+    static const uint32_t prefixes[8] = {
+        [0x20 / 32] = 1u << 0x06 | 1u << 0x0e | 1u << 0x16 | 1u << 0x1e,
+        [0x60 / 32] = 0xfu << 4,
+        [0xe0 / 32] = 1u << 0x10 | 1u << 0x12 | 1u << 0x13,
+    };
+
+    return prefixes[byte / 32] >> byte % 32 & 1;
+}
+
+/* Copies the guest's next instruction and finds its opcode behind the prefixes: its index in
+ * code->bytes; what is not there is zero. A REX prefix that is not the last one has no effect and is
+ * skipped too. */
+static unsigned fetch(struct cpu *cpu, struct guest_code *code)
+{
+    unsigned i = 0;
+
+    guest_fetch(cpu, code);
+    while (i < code->available && (is_legacy_prefix(code->bytes[i])
+           || (code->width == 64 && (code->bytes[i] & 0xf0) == REX)))
+        i++;
+    return i;
+}
+
+/* The byte at an index, or -1 when the instruction ends before it. */
+static int byte_at(const struct guest_code *code, unsigned index)
+{
+    return index < code->available ? code->bytes[index] : -1;
+}
+
+/* Length of the instruction `0F which` (no operands in memory, no immediate) with its prefixes; 0
+ * when something else is there. */
+static unsigned length_of(const struct guest_code *code, unsigned opcode, enum instruction which)
+{
+    return byte_at(code, opcode) == TWO_BYTE_OPCODE && byte_at(code, opcode + 1) == (int)which
+           ? opcode + 2 : 0;
+}
+
+bool guest_is_at_svm_instruction(struct cpu *cpu)
+{
+    struct guest_code code;
+    unsigned opcode = fetch(cpu, &code);
+
+    return byte_at(&code, opcode) == TWO_BYTE_OPCODE && byte_at(&code, opcode + 1) == GROUP_7
+           && (byte_at(&code, opcode + 2) & ~7) == GROUP_7_SVM;
+}
+
+bool guest_loads_rflags(struct cpu *cpu)
+{
+    struct guest_code code;
+    int opcode = byte_at(&code, fetch(cpu, &code));
+
+    return opcode == OPCODE_POPF || opcode == OPCODE_IRET;
+}
+
+/* The delivery of an event is no instruction. */
+bool guest_only_stores(struct cpu *cpu)
+{
+    struct guest_code code;
+
+    if (cpu->interrupted.valid)
+        return false;
+    switch (byte_at(&code, fetch(cpu, &code))) {
+    case OPCODE_MOV_STORE_8: case OPCODE_MOV_STORE:
+    case OPCODE_MOV_OFFSET_8: case OPCODE_MOV_OFFSET:
+    case OPCODE_MOV_IMMEDIATE_8: case OPCODE_MOV_IMMEDIATE:
+    case OPCODE_STOS_8: case OPCODE_STOS:
         return true;
     default:
         return false;
     }
 }
 
-/* Copies the guest's next instruction and finds its opcode behind the prefixes; returns how many
- * bytes could be read. A REX prefix that is not the last one has no effect and is skipped too. */
-static unsigned fetch(struct cpu *cpu, uint8_t bytes[INSTRUCTION_MAX], unsigned *opcode)
-{
-    unsigned available = (unsigned)guest_fetch(cpu, bytes, INSTRUCTION_MAX);
-    bool rex = guest_code_width(cpu) == 64;
-    unsigned i = 0;
-
-    while (i < available && (is_legacy_prefix(bytes[i]) || (rex && (bytes[i] & 0xf0) == 0x40)))
-        i++;
-    *opcode = i;
-    return available;
-}
-
-/* Length of the instruction `0F which` (no operands in memory, no immediate) with its prefixes; 0
- * when something else is there. */
-static unsigned length_of(struct cpu *cpu, enum instruction which)
-{
-    uint8_t bytes[INSTRUCTION_MAX];
-    unsigned i, available = fetch(cpu, bytes, &i);
-
-    if (i + 2 > available || bytes[i] != TWO_BYTE_OPCODE || bytes[i + 1] != which)
-        return 0;
-    return i + 2;
-}
-
-bool guest_is_at_svm_instruction(struct cpu *cpu)
-{
-    uint8_t bytes[INSTRUCTION_MAX];
-    unsigned i, available = fetch(cpu, bytes, &i);
-
-    return i + 3 <= available && bytes[i] == TWO_BYTE_OPCODE && bytes[i + 1] == GROUP_7
-           && (bytes[i + 2] & 0xf8) == GROUP_7_SVM;
-}
-
-bool guest_loads_rflags(struct cpu *cpu)
-{
-    uint8_t bytes[INSTRUCTION_MAX];
-    unsigned i, available = fetch(cpu, bytes, &i);
-
-    return i < available && (bytes[i] == OPCODE_POPF || bytes[i] == OPCODE_IRET);
-}
-
 unsigned guest_int_length(struct cpu *cpu)
 {
-    uint8_t bytes[INSTRUCTION_MAX];
-    unsigned i, available = fetch(cpu, bytes, &i);
+    struct guest_code code;
+    unsigned opcode = fetch(cpu, &code);
 
-    if (i >= available)
-        return 0;
-    switch (bytes[i]) {
+    switch (byte_at(&code, opcode)) {
     case OPCODE_INT:
-        return i + 2;
+        return opcode + 2;
     case OPCODE_INT3:
     case OPCODE_INTO:
     case OPCODE_INT1:
-        return i + 1;
+        return opcode + 1;
     default:
         return 0;
     }
@@ -92,16 +119,16 @@ unsigned guest_int_length(struct cpu *cpu)
 
 bool guest_is_at(struct cpu *cpu, enum instruction which)
 {
-    return length_of(cpu, which) != 0;
+    struct guest_code code;
+    unsigned opcode = fetch(cpu, &code);
+
+    return length_of(&code, opcode, which) != 0;
 }
 
 void guest_advance_to(struct cpu *cpu, uint64_t next_rip)
 {
-    uint64_t rflags = backend->register_read(cpu, GUEST_RFLAGS);
+    uint64_t rflags = backend->advance(cpu, next_rip);
 
-    backend->register_write(cpu, GUEST_RIP, next_rip);
-    backend->register_write(cpu, GUEST_RFLAGS, rflags & ~RFLAGS_RF);
-    backend->interrupt_shadow_write(cpu, 0);
     if (step_active(cpu)) {
         step_finish(cpu);
     } else if (rflags & RFLAGS_TF) {
@@ -111,18 +138,23 @@ void guest_advance_to(struct cpu *cpu, uint64_t next_rip)
     }
 }
 
-bool guest_advance_over(struct cpu *cpu, enum instruction which)
+/* Where the instruction ends, from its bytes; false when another is there. */
+static bool end_of(struct cpu *cpu, enum instruction which, uint64_t *next)
 {
     static const uint64_t mask[] = { [16] = 0xffff, [32] = 0xffffffff, [64] = ~UINT64_C(0) };
+    struct guest_code code;
+    unsigned opcode = fetch(cpu, &code), length = length_of(&code, opcode, which);
+
+    *next = (code.rip + length) & mask[code.width];
+    return length != 0;
+}
+
+bool guest_advance_over(struct cpu *cpu, enum instruction which)
+{
     uint64_t next = backend->next_rip(cpu);
 
-    if (!next) {
-        unsigned length = length_of(cpu, which);
-
-        if (!length)
-            return false;
-        next = (backend->register_read(cpu, GUEST_RIP) + length) & mask[guest_code_width(cpu)];
-    }
+    if (!next && !end_of(cpu, which, &next))
+        return false;
     guest_advance_to(cpu, next);
     return true;
 }

@@ -31,6 +31,18 @@ enum guest_segment {
 /* What a page of the guest-physical address space lets the guest do. */
 enum page_access { PAGE_NONE, PAGE_READ, PAGE_READ_WRITE };
 
+/* What decides where the guest's next instruction is and how it reads: for core/guest_memory.c. */
+struct execution_state {
+    uint64_t rip, cs_base;
+    uint64_t cr0, cr3, cr4, efer;
+    uint16_t cs_attributes;     /* as in struct segment_state */
+};
+
+/* What a step changes. */
+struct step_registers {
+    uint64_t rflags, dr6;
+};
+
 struct capabilities;
 struct guest_start;
 
@@ -58,14 +70,23 @@ struct backend {
     void (*segment_read)(struct cpu *cpu, enum guest_segment which, struct segment_state *out);
     void (*segment_write)(struct cpu *cpu, enum guest_segment which,
                           const struct segment_state *state);
+    void (*execution_read)(struct cpu *cpu, struct execution_state *out);
     /* State that INIT also changes and that has no register above: shadows, pending events. */
     void (*reset_events)(struct cpu *cpu);
 
+    /* Goes to the next instruction: RIP, no RF, no blocking by STI or MOV SS. Returns RFLAGS as they
+     * were. */
+    uint64_t (*advance)(struct cpu *cpu, uint64_t next_rip);
     /* Address of the instruction after the one that exited, 0 when the processor does not say. */
     uint64_t (*next_rip)(struct cpu *cpu);
     /* Blocking by STI or MOV SS: an opaque value, 0 when there is none. */
     uint64_t (*interrupt_shadow_read)(struct cpu *cpu);
     void (*interrupt_shadow_write)(struct cpu *cpu, uint64_t shadow);
+    /* RFLAGS and DR6 at once, for a step. step_prepare also ends blocking by STI or MOV SS, and makes
+     * every exception but NMI exit; step_restore makes those exit again that always do. */
+    void (*step_read)(struct cpu *cpu, struct step_registers *out);
+    void (*step_prepare)(struct cpu *cpu, const struct step_registers *in);
+    void (*step_restore)(struct cpu *cpu, const struct step_registers *in);
     /* Exceptions that exit besides those that always do: a bit per vector. */
     void (*exceptions_intercept)(struct cpu *cpu, uint32_t vectors);
     /* Exit when the guest is about to execute IRET (SVM) or can take an NMI (VMX). */

@@ -50,8 +50,6 @@ struct step_state {
     bool delivery;              /* no instruction, but the delivery of an event is stepped */
     uint64_t saved_rflags;      /* of these only TF and IF are restored */
     uint64_t saved_dr6;
-    uint64_t saved_debug_control;
-    uint64_t saved_interrupt_shadow;
 };
 
 /* This CPU's local APIC as its guest has it. */
@@ -61,6 +59,7 @@ struct apic_page_state {
     bool irregular;             /* it does not answer messages as the guest's would: forward.c */
     uint64_t base;              /* where the guest has put the page: guest-physical */
     uint64_t hardware_base;     /* where it is: host-physical, constant */
+    volatile uint32_t *registers;   /* there, for the host; NULL while the APIC is in x2APIC mode */
     struct apic_identity identity;  /* how messages address this APIC; read by senders */
     uint32_t stepped_register;  /* offset of the register that faulted first in this step */
     bool reads_closed;          /* the hardware's ICR cannot show what the guest wrote */
@@ -80,9 +79,17 @@ struct nmi_state {
 /* Pages whose mapping differs for this CPU from what all share (core/nested_view.c). */
 #define VIEW_OVERRIDES 5
 
-struct view_override {
-    uint64_t guest_physical, host_physical;
+struct view_mapping {
+    uint64_t host_physical;
+    uint64_t entry;             /* as the tables have it */
     uint32_t access;            /* enum page_access */
+};
+
+struct view_override {
+    uint64_t guest_physical;
+    uint64_t *place;            /* its entry in the view's tables; NULL: not entered */
+    uint32_t now;               /* which of the two is in force; a step goes back and forth */
+    struct view_mapping mapping[2];
 };
 
 struct cpu_view {
@@ -99,6 +106,19 @@ struct hidden_pages {
     uint64_t page[HIDDEN_PAGES];
     uint32_t count;
     bool written;
+};
+
+/* A walk of the guest's paging structures for an instruction (core/guest_memory.c): where it
+ * read which entries. It is used again only when all of them still read the same. */
+#define WALK_LEVELS 5
+#define CODE_WALKS  4
+
+struct code_walk {
+    uint64_t cr0, cr3, cr4, efer;
+    uint64_t page;              /* linear */
+    const uint8_t *memory;      /* the page that it led to; NULL: to none */
+    uint32_t levels;
+    struct { const volatile uint64_t *place; uint64_t value; } entry[WALK_LEVELS];
 };
 
 #define EXIT_HISTORY 8
@@ -118,6 +138,7 @@ struct cpu {
     struct nmi_state nmi;
     struct cpu_view view;
     struct hidden_pages hidden_pages;
+    struct code_walk code_walk[CODE_WALKS];     /* by the low bits of the page's number */
     struct startup_mailbox mailbox;
     _Atomic uint32_t kicked;                /* a host NMI is on its way and not seen yet */
     _Atomic uint32_t waits_in_hardware;     /* for a SIPI: no kick reaches it */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/backend.h"
+#include "core/cold.h"
 #include "core/machine.h"
 #include "core/statistics.h"
 #include "strategies/operations.h"
@@ -57,7 +58,7 @@ static void leaf_binding(uint32_t axis, uint32_t words[4])
     };
 
     if (axis < AXES)
-        strncpy((char *)&words[1], name[axis], 12);
+        memcpy(&words[1], name[axis], strnlen(name[axis], 12));
 }
 
 /* A snapshot stops every CPU for a moment, so programs of the guest may not ask for one. */
@@ -70,7 +71,7 @@ static void leaf_snapshot(struct cpu *cpu, uint32_t words[4])
         words[0] = statistics_snapshot();
 }
 
-static void hypervisor_leaf(struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t words[4])
+static COLD void hypervisor_leaf(struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t words[4])
 {
     memset(words, 0, 4 * sizeof words[0]);
     switch (leaf) {
@@ -103,23 +104,29 @@ static uint32_t with_bit(uint32_t word, uint32_t bit, bool set)
 }
 
 /* The bits that mirror CR4 would show the host's. */
-static void filter(struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t words[4])
+static void filter_features(struct cpu *cpu, uint32_t words[4])
 {
     uint64_t cr4 = backend->register_read(cpu, GUEST_CR4);
 
+    words[2] &= ~(FEATURES_ECX_VMX | FEATURES_ECX_SMX);
+    words[2] = with_bit(words[2] | FEATURES_ECX_HYPERVISOR, FEATURES_ECX_OSXSAVE,
+                        cr4 & CR4_OSXSAVE);
+    if (!binding.x2apic->offers_x2apic)
+        words[2] &= ~FEATURES_ECX_X2APIC;
+    if (cpu->apic.mode == APIC_MODE_DISABLED)
+        words[3] &= ~FEATURES_EDX_APIC;
+}
+
+static void filter(struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t words[4])
+{
     switch (leaf) {
     case LEAF_FEATURES:
-        words[2] &= ~(FEATURES_ECX_VMX | FEATURES_ECX_SMX);
-        words[2] |= FEATURES_ECX_HYPERVISOR;
-        if (!binding.x2apic->offers_x2apic)
-            words[2] &= ~FEATURES_ECX_X2APIC;
-        if (cpu->apic.mode == APIC_MODE_DISABLED)
-            words[3] &= ~FEATURES_EDX_APIC;
-        words[2] = with_bit(words[2], FEATURES_ECX_OSXSAVE, cr4 & CR4_OSXSAVE);
+        filter_features(cpu, words);
         break;
     case LEAF_EXTENDED_FEATURES:
         if (subleaf == 0) {
-            words[2] = with_bit(words[2], EXTENDED_ECX_OSPKE, cr4 & CR4_PKE);
+            words[2] = with_bit(words[2], EXTENDED_ECX_OSPKE,
+                                backend->register_read(cpu, GUEST_CR4) & CR4_PKE);
             words[3] |= machine.x2apic_only ? EXTENDED_EDX_ARCH_CAPABILITIES : 0;
         }
         break;
@@ -132,6 +139,8 @@ static void filter(struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t wo
     case LEAF_MEMORY_ENCRYPTION:
         memset(words, 0, 4 * sizeof words[0]);
         break;
+    default:
+        return;
     }
 }
 

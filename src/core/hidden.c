@@ -14,8 +14,9 @@ extern char image_start[], image_end[];
 #define FIXED_RESERVE   0x80000         /* tables and records whose size does not depend on the machine */
 #define GIB             (UINT64_C(1) << 30)
 
-static uint64_t region_start, region_length, region_next;
-static uint64_t direct_map_end = 4 * GIB;
+__attribute__((section(".sealed")))
+struct hidden_region hidden_region = { .direct_map_end = 4 * GIB };
+static uint64_t region_next;
 
 static uint64_t round_up(uint64_t value, uint64_t alignment)
 {
@@ -50,7 +51,7 @@ bool hidden_choose(const struct boot_information *information, uint32_t cpu_tota
     avoid[0].length = (uint64_t)(image_end - (char *)IMAGE_VIRTUAL) - LOAD_ADDRESS;
     request.avoid_count = 1 + boot_information_module_spans(information, avoid + 1, BOOT_MODULES);
 
-    if (!memory_map_find_free(&information->memory, &request, &region_start)) {
+    if (!memory_map_find_free(&information->memory, &request, &hidden_region.start)) {
         format_text(error, error_size,
                     "Sextant needs %lu KiB of contiguous memory between 16 MiB and 4 GiB for itself; "
                     "the largest free block there has %lu KiB. What you can do: give the machine "
@@ -59,11 +60,11 @@ bool hidden_choose(const struct boot_information *information, uint32_t cpu_tota
                     (unsigned long)(memory_map_largest_free(&information->memory, &request) >> 10));
         return false;
     }
-    region_length = request.size;
-    region_next = region_start + round_up((uint64_t)(image_end - image_start), 4096);
-    memset(physical_pointer(region_start, region_length), 0, region_length);
-    if (physical_end > direct_map_end)
-        direct_map_end = physical_end;
+    hidden_region.length = request.size;
+    region_next = hidden_region.start + round_up((uint64_t)(image_end - image_start), 4096);
+    memset(physical_pointer(hidden_region.start, hidden_region.length), 0, hidden_region.length);
+    if (physical_end > hidden_region.direct_map_end)
+        hidden_region.direct_map_end = physical_end;
     return true;
 }
 
@@ -71,43 +72,33 @@ void *hidden_allocate(size_t size, size_t alignment)
 {
     uint64_t start = round_up(region_next, alignment);
 
-    if (start + size > region_start + region_length)
+    if (start + size > hidden_region.start + hidden_region.length)
         panic("the hypervisor's own memory is too small: %lu bytes are missing",
-              (unsigned long)(start + size - region_start - region_length));
+              (unsigned long)(start + size - hidden_region.start - hidden_region.length));
     region_next = start + size;
     return (void *)(DIRECT_MAP + start);
-}
-
-uint64_t physical_of(const void *direct)
-{
-    return (uint64_t)direct - DIRECT_MAP;
 }
 
 /* Until paging_build() has run, the direct map ends at 4 GiB, where everything that the boot path
  * reads before lies. */
 void *physical_pointer(uint64_t physical, uint64_t length)
 {
-    if (physical > direct_map_end || length > direct_map_end - physical)
+    if (physical > hidden_region.direct_map_end || length > hidden_region.direct_map_end - physical)
         return NULL;
     return (void *)(DIRECT_MAP + physical);
 }
 
 uint64_t hidden_start(void)
 {
-    return region_start;
+    return hidden_region.start;
 }
 
 uint64_t hidden_length(void)
 {
-    return region_length;
+    return hidden_region.length;
 }
 
 uint64_t hidden_used(void)
 {
-    return region_next - region_start;
-}
-
-bool hidden_contains(uint64_t physical)
-{
-    return physical - region_start < region_length;
+    return region_next - hidden_region.start;
 }

@@ -2,6 +2,7 @@
 /* From the boot loader to the guest: boot, probe, select, bind, seal, run. */
 #include <string.h>
 
+#include "apic/local.h"
 #include "boot/boot_information.h"
 #include "boot/cmdline.h"
 #include "boot/layout.h"
@@ -182,6 +183,7 @@ static void run_on_own_stack(void)
     static struct guest_start start;
     struct cpu *cpu = this_cpu();
 
+    local_apic_follow_mode();
     kick_enable();
     start_other_cpus();
     findings_test(&parameters);

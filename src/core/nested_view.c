@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "boot/layout.h"
+#include "core/cold.h"
 #include "core/hidden.h"
 #include "core/machine.h"
 #include "core/paging.h"
@@ -33,7 +34,7 @@ static uint64_t *message_table;         /* of the 2 MiB in which the APIC's page
 static uint64_t *directories[ENTRIES];  /* those made for RAM, by GiB */
 static uint64_t *type_tables;           /* TYPE_TABLES of them; used again at each retype */
 static unsigned type_tables_used;
-static _Atomic uint32_t generation;     /* of the shared tables */
+_Atomic uint32_t nested_view_generation;        /* of the shared tables */
 
 static uint64_t *table_at(uint64_t physical)
 {
@@ -179,6 +180,8 @@ static void start_view(struct cpu *cpu)
     memcpy(pointers, shared_pointers, SIZE_4K);
     top[0] = physical_of(pointers) | format->table;
     cpu->view.pool_used = 0;
+    for (unsigned i = 0; i < cpu->view.override_count; i++)
+        cpu->view.override[i].place = NULL;
 }
 
 static bool is_private(struct cpu *cpu, uint64_t physical)
@@ -223,14 +226,21 @@ static uint64_t *walk(struct cpu *cpu, uint64_t guest_physical, unsigned last)
     return table;
 }
 
-static bool apply(struct cpu *cpu, const struct view_override *override)
+/* Enters an override into the tables. What it was before the view was built is forgotten: memory
+ * types may have changed. */
+static bool apply(struct cpu *cpu, struct view_override *override)
 {
     uint64_t *table = walk(cpu, override->guest_physical, 1);
+    struct view_mapping *now = &override->mapping[override->now];
 
     if (!table)
         return false;
-    table[override->guest_physical >> 12 & 511] = override->access == PAGE_NONE ? 0
-        : page_entry(override->host_physical, SIZE_4K, override->access);
+    now->entry = now->access == PAGE_NONE ? 0
+               : page_entry(now->host_physical, SIZE_4K, now->access);
+    if (!override->place)
+        override->mapping[!override->now] = *now;
+    override->place = &table[override->guest_physical >> 12 & 511];
+    *override->place = now->entry;
     return true;
 }
 
@@ -251,28 +261,59 @@ static void rebuild(struct cpu *cpu)
 uint64_t nested_view_initialise(struct cpu *cpu)
 {
     cpu->view.override_count = 0;
-    cpu->view.generation = atomic_load(&generation);
+    cpu->view.generation = atomic_load(&nested_view_generation);
     start_view(cpu);
     return physical_of(page_of_view(cpu, 0));
+}
+
+/* The APIC page is the first override and stays; a step's pages make room for each other. */
+static COLD struct view_override *other_override(struct cpu_view *view, uint64_t guest_physical)
+{
+    unsigned i = 0;
+
+    while (i < view->override_count && view->override[i].guest_physical != guest_physical)
+        i++;
+    if (i < view->override_count)
+        return &view->override[i];
+    if (i == VIEW_OVERRIDES)
+        i = VIEW_OVERRIDES - 1;
+    else
+        view->override_count++;
+    view->override[i] = (struct view_override){ .guest_physical = guest_physical };
+    return &view->override[i];
+}
+
+static struct view_override *override_of(struct cpu_view *view, uint64_t guest_physical)
+{
+    return view->override_count && view->override[0].guest_physical == guest_physical
+           ? &view->override[0] : other_override(view, guest_physical);
+}
+
+static COLD void map_anew(struct cpu *cpu, struct view_override *override, uint64_t host_physical,
+                          enum page_access access)
+{
+    struct view_mapping *now = &override->mapping[override->now];
+
+    now->host_physical = host_physical;
+    now->access = access;
+    if (!apply(cpu, override))
+        rebuild(cpu);
 }
 
 void nested_view_map(struct cpu *cpu, uint64_t guest_physical, uint64_t host_physical,
                      enum page_access access)
 {
-    struct cpu_view *view = &cpu->view;
-    unsigned i = 0;
+    struct view_override *override = override_of(&cpu->view, guest_physical & ~(SIZE_4K - 1));
+    struct view_mapping *other = &override->mapping[!override->now];
 
-    guest_physical &= ~(SIZE_4K - 1);
-    while (i < view->override_count && view->override[i].guest_physical != guest_physical)
-        i++;
-    /* The APIC page is the first override and stays; a step's pages make room for each other. */
-    if (i == VIEW_OVERRIDES)
-        i = VIEW_OVERRIDES - 1;
-    if (i == view->override_count)
-        view->override_count++;
-    view->override[i] = (struct view_override){ guest_physical, host_physical, access };
-    if (!apply(cpu, &view->override[i]))
-        rebuild(cpu);
+    if (override->place) {
+        override->now = !override->now;
+        if (other->host_physical == host_physical && other->access == access) {
+            *override->place = other->entry;
+            return;
+        }
+    }
+    map_anew(cpu, override, host_physical, access);
 }
 
 bool nested_view_restore(struct cpu *cpu, uint64_t guest_physical)
@@ -329,16 +370,11 @@ bool nested_view_fill(struct cpu *cpu, uint64_t guest_physical)
 void nested_view_retype(void)
 {
     build_shared();
-    atomic_fetch_add(&generation, 1);
+    atomic_fetch_add(&nested_view_generation, 1);
 }
 
-bool nested_view_follow(struct cpu *cpu)
+void nested_view_follow(struct cpu *cpu)
 {
-    uint32_t now = atomic_load(&generation);
-
-    if (cpu->view.generation == now)
-        return false;
-    cpu->view.generation = now;
+    cpu->view.generation = atomic_load(&nested_view_generation);
     rebuild(cpu);
-    return true;
 }

@@ -6,6 +6,7 @@
 #ifndef SEXTANT_CORE_NESTED_VIEW_H
 #define SEXTANT_CORE_NESTED_VIEW_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -41,8 +42,15 @@ bool nested_view_fill(struct cpu *cpu, uint64_t guest_physical);
  * and call nested_view_follow() before they enter the guest again. */
 void nested_view_retype(void);
 
-/* Takes over what nested_view_retype() did: true when the caller has to flush. One load when there
- * is nothing to do. Exit context. */
-bool nested_view_follow(struct cpu *cpu);
+/* Whether nested_view_retype() did something that this CPU's view does not show yet. One load. */
+extern _Atomic uint32_t nested_view_generation;
+
+static inline bool nested_view_is_old(const struct cpu *cpu)
+{
+    return cpu->view.generation != atomic_load(&nested_view_generation);
+}
+
+/* Takes it over: the caller has to flush. Exit context. */
+void nested_view_follow(struct cpu *cpu);
 
 #endif

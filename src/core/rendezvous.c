@@ -16,13 +16,9 @@
 #define SPINS_BEFORE_SLEEP  10000u
 
 static struct spinlock lock = SPINLOCK_INIT;
-static _Atomic uint32_t called, released;
+static _Atomic uint32_t released;
+_Atomic uint32_t rendezvous_called;
 static struct cpu *stopper;         /* holds the lock and everybody else */
-
-bool rendezvous_wanted(const struct cpu *cpu)
-{
-    return atomic_load(&called) != atomic_load(&cpu->rendezvous_seen);
-}
 
 static bool go_on(struct cpu *cpu)
 {
@@ -34,11 +30,11 @@ void rendezvous_attend(struct cpu *cpu)
     unsigned spins = 0;
 
     cpu->counters[COUNTER_RENDEZVOUS]++;
-    atomic_store(&cpu->rendezvous_seen, atomic_load(&called));
+    atomic_store(&cpu->rendezvous_seen, atomic_load(&rendezvous_called));
     while (atomic_load(&released) != atomic_load(&cpu->rendezvous_seen)) {
         /* A released rendezvous may be followed by the next before this CPU looks. */
         if (rendezvous_wanted(cpu))
-            atomic_store(&cpu->rendezvous_seen, atomic_load(&called));
+            atomic_store(&cpu->rendezvous_seen, atomic_load(&rendezvous_called));
         if (++spins > SPINS_BEFORE_SLEEP)
             kick_wait(cpu, go_on);
         pause();
@@ -73,7 +69,7 @@ static bool expected(struct cpu *self, struct cpu *cpu)
 
 static bool gather(struct cpu *self, bool name_lost)
 {
-    uint32_t number = atomic_fetch_add(&called, 1) + 1;
+    uint32_t number = atomic_fetch_add(&rendezvous_called, 1) + 1;
     bool all = true;
 
     atomic_store(&self->rendezvous_seen, number);
@@ -104,7 +100,7 @@ void rendezvous_stop_others(void)
 
 static void let_go(struct cpu *self)
 {
-    atomic_store(&released, atomic_load(&called));
+    atomic_store(&released, atomic_load(&rendezvous_called));
     for (uint32_t i = 0; i < cpu_count; i++) {
         if (cpus[i] != self && cpus[i]->enabled && atomic_load(&cpus[i]->asleep))
             kick(cpus[i]);

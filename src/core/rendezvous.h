@@ -3,9 +3,13 @@
 #ifndef SEXTANT_CORE_RENDEZVOUS_H
 #define SEXTANT_CORE_RENDEZVOUS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
-struct cpu;
+#include "core/cpu.h"
+
+extern _Atomic uint32_t rendezvous_called;      /* the number of the last one */
 
 /* Stops the other CPUs until rendezvous_release(); a second call of the same CPU does nothing. A CPU that does not come within a bounded time (its processor
  * holds NMIs back) is left behind; the others are named on the console. Exit or host context. */
@@ -19,7 +23,10 @@ void rendezvous_release(void);
 bool rendezvous_run(void (*action)(void *context), void *context);
 
 /* True when some CPU has called a rendezvous that `cpu` has not attended. */
-bool rendezvous_wanted(const struct cpu *cpu);
+static inline bool rendezvous_wanted(const struct cpu *cpu)
+{
+    return atomic_load(&rendezvous_called) != atomic_load(&cpu->rendezvous_seen);
+}
 
 /* Attends: returns when the caller lets go, or never. On `cpu`, exit or wait context. */
 void rendezvous_attend(struct cpu *cpu);

@@ -195,6 +195,7 @@ void ap_main(void)
     struct cpu *cpu = this_cpu();
 
     exceptions_load();
+    local_apic_follow_mode();
     raw_collect(&ap_raw);
     atomic_store(&cpu->host_ready, AP_PROBED);
     wait_for_release(cpu);

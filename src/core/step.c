@@ -2,14 +2,23 @@
 #include "core/step.h"
 
 #include "core/backend.h"
+#include "core/cold.h"
 #include "core/cpu.h"
 #include "core/hidden_access.h"
 #include "probe/selftest.h"
 #include "strategies/operations.h"
+#include "x86/registers.h"
 
-bool step_active(const struct cpu *cpu)
+/* IRET and POPF leave IF alone when CPL is above IOPL (SDM Vol 2: POPF/POPFD/POPFQ - Pop Stack Into
+ * EFLAGS Register). */
+static COLD bool if_is_kept(struct cpu *cpu)
 {
-    return cpu->step.owners != 0;
+    uint64_t rflags = backend->register_read(cpu, GUEST_RFLAGS);
+    struct segment_state ss;
+
+    backend->segment_read(cpu, GUEST_SS, &ss);
+    return (backend->register_read(cpu, GUEST_CR0) & CR0_PE)
+           && (ss.attributes >> SEGMENT_DPL_SHIFT & 3) > (rflags >> RFLAGS_IOPL_SHIFT & 3);
 }
 
 /* Was it the delivery of an event that touched the page (a stack there), there is no instruction to
@@ -17,6 +26,8 @@ bool step_active(const struct cpu *cpu)
  * handler. */
 void step_begin(struct cpu *cpu, uint32_t owner, bool loads_rflags)
 {
+    if (loads_rflags)
+        cpu->step.keeps_if = if_is_kept(cpu);
     if (step_active(cpu)) {
         cpu->step.loads_rflags |= loads_rflags;
     } else {

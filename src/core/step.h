@@ -8,14 +8,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct cpu;
+#include "core/cpu.h"
 
 /* Steps the instruction that caused this exit on behalf of `owner` (STEP_OWNER_…). `loads_rflags`:
  * the instruction is IRET or POPF, whose RFLAGS come from the stack. Joins a step that is under way. */
 void step_begin(struct cpu *cpu, uint32_t owner, bool loads_rflags);
 
 /* True while a step is under way. */
-bool step_active(const struct cpu *cpu);
+static inline bool step_active(const struct cpu *cpu)
+{
+    return cpu->step.owners != 0;
+}
 
 /* The guest exited for what exit_after_delivery() may have asked for: that ends the step of an
  * event's delivery, if one is under way. */

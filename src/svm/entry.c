@@ -26,26 +26,6 @@ static void past_instruction(struct cpu *cpu)
     cpu->rip_after_int = vmcb->rip;
 }
 
-/* QEMU lets a guest reach states that VMRUN refuses, where the manual has #GP: CR0.NW without CD, long
- * mode without PAE, high bits of the debug registers. They lose the bit that is wrong. */
-static void repair(struct vmcb *vmcb)
-{
-    if ((vmcb->cr0 & (CR0_NW | CR0_CD)) == CR0_NW)
-        vmcb->cr0 &= ~CR0_NW;
-    if (vmcb->efer & EFER_LMA)
-        vmcb->cr4 |= CR4_PAE;
-    vmcb->dr6 = (uint32_t)vmcb->dr6;
-    vmcb->dr7 = (uint32_t)vmcb->dr7;
-}
-
-/* Bochs' VMRUN takes everything from the VMCB but CR2. The host has no use for it, so that after an exit
- * it still is the guest's. */
-static void load_cr2(const struct vmcb *vmcb)
-{
-    if (cr2_read() != vmcb->cr2)
-        cr2_write(vmcb->cr2);
-}
-
 /* The exit cut the delivery of an event short. Unless an exception of that delivery replaced it
  * (event_raise() has merged the two) it is delivered again. */
 static void again(struct cpu *cpu)
@@ -60,7 +40,7 @@ static void again(struct cpu *cpu)
     cpu->interrupted.valid = false;
 }
 
-void svm_prepare_entry(struct cpu *cpu)
+void svm_attend(struct cpu *cpu)
 {
     again(cpu);
     /* Each of the two may let an NMI in that announces the other. */
@@ -74,6 +54,4 @@ void svm_prepare_entry(struct cpu *cpu)
         binding.nmi->deliver(cpu);
     if (cpu->event.valid)
         svm_inject(cpu);
-    repair(vmcb_of(cpu));
-    load_cr2(vmcb_of(cpu));
 }

@@ -15,27 +15,25 @@
 #include "strategies/operations.h"
 #include "x86/registers.h"
 
-static void exit_cpuid(struct cpu *cpu)
+static void exit_cpuid(struct cpu *cpu, struct vmcb *vmcb)
 {
+    (void)vmcb;
     cpu->counters[COUNTER_EXIT_CPUID]++;
     if (!guest_advance_over(cpu, INSTRUCTION_CPUID))
         return;
     guest_cpuid(cpu);
 }
 
-static void exit_msr(struct cpu *cpu)
+static void exit_msr(struct cpu *cpu, struct vmcb *vmcb)
 {
-    bool write = vmcb_of(cpu)->exit_info1 & 1;
-
     cpu->counters[COUNTER_EXIT_MSR]++;
-    guest_msr_access(cpu, write);
+    guest_msr_access(cpu, vmcb->exit_info1 & 1);
 }
 
 /* The processor says what follows an IN or OUT in EXITINFO2. String forms on these few ports are
  * refused: no system resets the machine with OUTS. */
-static void exit_io(struct cpu *cpu)
+static void exit_io(struct cpu *cpu, struct vmcb *vmcb)
 {
-    struct vmcb *vmcb = vmcb_of(cpu);
     uint32_t information = (uint32_t)vmcb->exit_info1;
     unsigned size = information >> 4 & 7;
     uint64_t mask = size == 4 ? 0xffffffff : (UINT64_C(1) << 8 * size) - 1;
@@ -54,10 +52,8 @@ static void exit_io(struct cpu *cpu)
         cpu->registers->rax = size == 4 ? result : (rax & ~mask) | result;
 }
 
-static void exit_nested_page(struct cpu *cpu)
+static void exit_nested_page(struct cpu *cpu, struct vmcb *vmcb)
 {
-    struct vmcb *vmcb = vmcb_of(cpu);
-
     cpu->counters[COUNTER_EXIT_NESTED_PAGE]++;
     if (!guest_nested_fault(cpu, vmcb->exit_info2, vmcb->exit_info1 & NPF_WRITE)
         && !svm_npt_fill(cpu, vmcb->exit_info2))
@@ -65,17 +61,18 @@ static void exit_nested_page(struct cpu *cpu)
 }
 
 /* The NMI is still pending: the host takes it as soon as it may. */
-static void exit_nmi(struct cpu *cpu)
+static void exit_nmi(struct cpu *cpu, struct vmcb *vmcb)
 {
+    (void)vmcb;
     cpu->counters[COUNTER_EXIT_NMI]++;
     backend->host_nmi_allow();
     backend->host_nmi_hold();
     step_delivery_ended(cpu);
 }
 
-static void exit_exception(struct cpu *cpu, uint8_t vector)
+static void exit_exception(struct cpu *cpu, struct vmcb *vmcb)
 {
-    struct vmcb *vmcb = vmcb_of(cpu);
+    uint8_t vector = (uint8_t)(vmcb->exit_code - VMEXIT_EXCEPTION);
 
     if (vector == VECTOR_PF)
         vmcb->cr2 = vmcb->exit_info2;
@@ -85,22 +82,25 @@ static void exit_exception(struct cpu *cpu, uint8_t vector)
         guest_exception(cpu, vector, (uint32_t)vmcb->exit_info1);
 }
 
-static void exit_iret(struct cpu *cpu)
+static void exit_iret(struct cpu *cpu, struct vmcb *vmcb)
 {
+    (void)vmcb;
     cpu->counters[COUNTER_EXIT_IRET]++;
     binding.nmi->window(cpu);
 }
 
-static void exit_svm_instruction(struct cpu *cpu)
+static void exit_svm_instruction(struct cpu *cpu, struct vmcb *vmcb)
 {
+    (void)vmcb;
     cpu->counters[COUNTER_EXIT_SVM]++;
     if (!selftest_ends(cpu, NULL))
         event_raise_ud(cpu);
 }
 
 /* INVD would drop the host's modified cache lines with the guest's. */
-static void exit_invd(struct cpu *cpu)
+static void exit_invd(struct cpu *cpu, struct vmcb *vmcb)
 {
+    (void)vmcb;
     cpu->counters[COUNTER_EXIT_OTHER]++;
     if (guest_advance_over(cpu, INSTRUCTION_INVD))
         __asm__ volatile("wbinvd" : : : "memory");
@@ -108,8 +108,9 @@ static void exit_invd(struct cpu *cpu)
 
 /* QEMU answers a guest's MOV to a control register with reserved bits like this instead of #GP.
  * Anything else is a state that the processor let the guest reach and then refused to enter. */
-static void exit_invalid(struct cpu *cpu)
+static void exit_invalid(struct cpu *cpu, struct vmcb *vmcb)
 {
+    (void)vmcb;
     cpu->counters[COUNTER_EXIT_INVALID]++;
     if (selftest_ends(cpu, "the processor refused the micro-guest's state"))
         return;
@@ -120,68 +121,62 @@ static void exit_invalid(struct cpu *cpu)
                      "reset");
 }
 
-static void exit_other(struct cpu *cpu, uint64_t code)
+/* Still pending: it becomes #SX, which posts it (core/kick.c). */
+static void exit_init(struct cpu *cpu, struct vmcb *vmcb)
 {
-    switch (code) {
-    case VMEXIT_SMI:
-    case VMEXIT_INTR:
-    case VMEXIT_VINTR:
-        cpu->counters[COUNTER_EXIT_OTHER]++;
-        return;
-    case VMEXIT_INIT:
-        /* Still pending: it becomes #SX, which posts it (core/kick.c). */
-        cpu->counters[COUNTER_EXIT_INIT]++;
-        backend->host_nmi_allow();
-        backend->host_nmi_hold();
-        return;
-    case VMEXIT_SHUTDOWN:
-        cpu->counters[COUNTER_EXIT_SHUTDOWN]++;
-        if (selftest_ends(cpu, "the micro-guest shut down"))
-            return;
-        ending_reset("the guest shut down (triple fault); the machine is reset");
-    default:
-        panic("unexpected exit code %#lx", (unsigned long)code);
-    }
+    (void)vmcb;
+    cpu->counters[COUNTER_EXIT_INIT]++;
+    backend->host_nmi_allow();
+    backend->host_nmi_hold();
 }
 
-static void dispatch(struct cpu *cpu, uint64_t code)
+static void exit_shutdown(struct cpu *cpu, struct vmcb *vmcb)
 {
-    if (code - VMEXIT_EXCEPTION < 32) {
-        exit_exception(cpu, (uint8_t)(code - VMEXIT_EXCEPTION));
-        return;
-    }
-    if (code >= VMEXIT_VMRUN && code <= VMEXIT_SKINIT) {
-        exit_svm_instruction(cpu);
-        return;
-    }
-    switch (code) {
-    case VMEXIT_CPUID:
-        exit_cpuid(cpu);
-        return;
-    case VMEXIT_MSR:
-        exit_msr(cpu);
-        return;
-    case VMEXIT_IOIO:
-        exit_io(cpu);
-        return;
-    case VMEXIT_NPF:
-        exit_nested_page(cpu);
-        return;
-    case VMEXIT_NMI:
-        exit_nmi(cpu);
-        return;
-    case VMEXIT_IRET:
-        exit_iret(cpu);
-        return;
-    case VMEXIT_INVLPGA:
-        exit_svm_instruction(cpu);
-        return;
-    case VMEXIT_INVD:
-        exit_invd(cpu);
-        return;
-    default:
-        exit_other(cpu, code);
-    }
+    (void)vmcb;
+    cpu->counters[COUNTER_EXIT_SHUTDOWN]++;
+    if (!selftest_ends(cpu, "the micro-guest shut down"))
+        ending_reset("the guest shut down (triple fault); the machine is reset");
+}
+
+static void exit_nothing(struct cpu *cpu, struct vmcb *vmcb)
+{
+    (void)vmcb;
+    cpu->counters[COUNTER_EXIT_OTHER]++;
+}
+
+typedef void exit_handler(struct cpu *cpu, struct vmcb *vmcb);
+
+static exit_handler *const handlers[] = {
+    [VMEXIT_EXCEPTION ... VMEXIT_EXCEPTION + 31] = exit_exception,
+    [VMEXIT_INTR] = exit_nothing,
+    [VMEXIT_NMI] = exit_nmi,
+    [VMEXIT_SMI] = exit_nothing,
+    [VMEXIT_INIT] = exit_init,
+    [VMEXIT_VINTR] = exit_nothing,
+    [VMEXIT_CPUID] = exit_cpuid,
+    [VMEXIT_IRET] = exit_iret,
+    [VMEXIT_INVD] = exit_invd,
+    [VMEXIT_INVLPGA] = exit_svm_instruction,
+    [VMEXIT_IOIO] = exit_io,
+    [VMEXIT_MSR] = exit_msr,
+    [VMEXIT_SHUTDOWN] = exit_shutdown,
+    [VMEXIT_VMRUN ... VMEXIT_SKINIT] = exit_svm_instruction,
+};
+
+#define HANDLERS (sizeof handlers / sizeof handlers[0])
+
+static void dispatch(struct cpu *cpu, struct vmcb *vmcb)
+{
+    uint64_t code = vmcb->exit_code;
+
+    if (code == VMEXIT_NPF)
+        exit_nested_page(cpu, vmcb);
+    else if (code < HANDLERS && handlers[code])
+        handlers[code](cpu, vmcb);
+    else if ((uint32_t)code == VMEXIT_INVALID)
+        exit_invalid(cpu, vmcb);
+    else
+        panic("unexpected exit code %#lx", (unsigned long)code);
 }
 
 static void remember(struct cpu *cpu, const struct vmcb *vmcb)
@@ -197,23 +192,16 @@ bool svm_exit(struct general_registers *registers)
 {
     struct cpu *cpu = this_cpu();
     struct vmcb *vmcb = vmcb_of(cpu);
-    uint64_t code = vmcb->exit_code;
 
-    if ((uint32_t)code == VMEXIT_INVALID)
-        code = VMEXIT_INVALID;
     cpu->registers = registers;
     registers->rax = vmcb->rax;
     vmcb->tlb_control = TLB_CONTROL_NOTHING;
     vmcb->event_injection = 0;
     cpu->counters[COUNTER_EXITS]++;
     remember(cpu, vmcb);
-    svm_take_interrupted(cpu);
-
-    if (code == VMEXIT_INVALID)
-        exit_invalid(cpu);
-    else
-        dispatch(cpu, code);
-
+    if (vmcb->exit_interrupt_info & EVENT_VALID)
+        svm_take_interrupted(cpu);
+    dispatch(cpu, vmcb);
     if (!cpu->leave_guest)
         svm_prepare_entry(cpu);
     vmcb->rax = registers->rax;

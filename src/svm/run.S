@@ -3,7 +3,8 @@
  *
  * The VMRUN loop (APM Vol 2: Secure Virtual Machine > VMRUN). RAX and RSP of the guest live in the
  * VMCB; svm_exit() copies RAX. FS, GS, TR, LDTR and the SYSCALL MSRs stay the guest's while the host
- * runs: it uses none of them. VMRUN restores the host's RSP, from which everything else is found.
+ * runs: it uses none of them. #VMEXIT restores the host's RSP, from which everything else is found,
+ * and its RFLAGS, so the direction flag is clear.
  *
  * Stack: general_registers (16 words), vmcb_physical, area, the callee-saved registers. */
         .section .text
@@ -56,7 +57,6 @@ enter:
         movq    %r14, 14 * 8(%rsp)
         movq    %r15, 15 * 8(%rsp)
         movq    %rsp, %rdi
-        cld
         call    svm_exit
         testb   %al, %al
         jz      enter

@@ -9,6 +9,9 @@
 
 #include "core/backend.h"
 #include "core/cpu.h"
+#include "core/entry.h"
+#include "x86/msr.h"
+#include "x86/registers.h"
 #include "x86/vmcb.h"
 
 /* The VMCB of a CPU. */
@@ -25,8 +28,37 @@ void svm_run(struct general_registers *area, uint64_t vmcb_physical);
  * with the guest's registers on this CPU's stack. */
 bool svm_exit(struct general_registers *registers);
 
-/* entry.c: what has to be done before every entry: kicks, INIT and SIPI, NMIs, events. */
-void svm_prepare_entry(struct cpu *cpu);
+/* entry.c: what may have to be done before an entry: kicks, INIT and SIPI, NMIs, events. */
+void svm_attend(struct cpu *cpu);
+
+/* QEMU lets a guest reach states that VMRUN refuses, where the manual has #GP: CR0.NW without CD, long
+ * mode without PAE, high bits of the debug registers. They lose the bit that is wrong. */
+static inline void svm_repair(struct vmcb *vmcb)
+{
+    if ((vmcb->cr0 & (CR0_NW | CR0_CD)) == CR0_NW)
+        vmcb->cr0 &= ~CR0_NW;
+    if (vmcb->efer & EFER_LMA)
+        vmcb->cr4 |= CR4_PAE;
+    vmcb->dr6 = (uint32_t)vmcb->dr6;
+    vmcb->dr7 = (uint32_t)vmcb->dr7;
+}
+
+/* Bochs' VMRUN takes everything from the VMCB but CR2. The host has no use for it, so that after an exit
+ * it still is the guest's. */
+static inline void svm_load_cr2(const struct vmcb *vmcb)
+{
+    if (cr2_read() != vmcb->cr2)
+        cr2_write(vmcb->cr2);
+}
+
+/* Before every entry. Exit context. */
+static inline void svm_prepare_entry(struct cpu *cpu)
+{
+    if (entry_has_work(cpu))
+        svm_attend(cpu);
+    svm_repair(vmcb_of(cpu));
+    svm_load_cr2(vmcb_of(cpu));
+}
 
 /* vmcb.c: VMCB fields behind the backend's names. */
 void svm_vmcb_initialise(struct cpu *cpu);
@@ -34,14 +66,19 @@ uint64_t svm_register_read(struct cpu *cpu, enum guest_register which);
 void svm_register_write(struct cpu *cpu, enum guest_register which, uint64_t value);
 void svm_segment_read(struct cpu *cpu, enum guest_segment which, struct segment_state *out);
 void svm_segment_write(struct cpu *cpu, enum guest_segment which, const struct segment_state *in);
+void svm_execution_read(struct cpu *cpu, struct execution_state *out);
+uint64_t svm_advance(struct cpu *cpu, uint64_t next_rip);
 uint64_t svm_next_rip(struct cpu *cpu);
 uint64_t svm_interrupt_shadow_read(struct cpu *cpu);
 void svm_interrupt_shadow_write(struct cpu *cpu, uint64_t shadow);
+void svm_step_read(struct cpu *cpu, struct step_registers *out);
+void svm_step_prepare(struct cpu *cpu, const struct step_registers *in);
+void svm_step_restore(struct cpu *cpu, const struct step_registers *in);
 void svm_exceptions_intercept(struct cpu *cpu, uint32_t vectors);
 void svm_nmi_window_request(struct cpu *cpu, bool wanted);
 void svm_reset_events(struct cpu *cpu);
 
-/* events.c: EVENTINJ and EXITINTINFO. */
+/* events.c: EVENTINJ and EXITINTINFO, when that is valid. */
 void svm_take_interrupted(struct cpu *cpu);
 void svm_inject(struct cpu *cpu);
 

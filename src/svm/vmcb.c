@@ -13,6 +13,8 @@
  * instructions of programs raise #GP, where the guest's processor has no such instructions. */
 #define ALWAYS_INTERCEPTED  (1u << VECTOR_DB | 1u << VECTOR_AC | 1u << VECTOR_GP)
 
+#define ALL_BUT_NMI         (~(1u << VECTOR_NMI))
+
 /* Where the exit does not tell the cause of a #DB, the guest can only get its own from the processor;
  * only emulators are like that, and they cannot loop out of the reach of interrupts. */
 static uint32_t always_intercepted(void)
@@ -166,6 +168,30 @@ void svm_segment_write(struct cpu *cpu, enum guest_segment which, const struct s
         __asm__ volatile("vmload %%rax" : : "a"(cpu->backend_physical) : "memory");
 }
 
+void svm_execution_read(struct cpu *cpu, struct execution_state *out)
+{
+    const struct vmcb *vmcb = vmcb_of(cpu);
+
+    out->rip = vmcb->rip;
+    out->cs_base = vmcb->cs.base;
+    out->cr0 = vmcb->cr0;
+    out->cr3 = vmcb->cr3;
+    out->cr4 = vmcb->cr4;
+    out->efer = vmcb->efer;
+    out->cs_attributes = vmcb->cs.attributes;
+}
+
+uint64_t svm_advance(struct cpu *cpu, uint64_t next_rip)
+{
+    struct vmcb *vmcb = vmcb_of(cpu);
+    uint64_t rflags = vmcb->rflags;
+
+    vmcb->rip = next_rip;
+    vmcb->rflags = rflags & ~RFLAGS_RF;
+    vmcb->interrupt_shadow &= ~INTERRUPT_SHADOW;
+    return rflags;
+}
+
 uint64_t svm_next_rip(struct cpu *cpu)
 {
     return machine.next_rip ? vmcb_of(cpu)->next_rip : 0;
@@ -181,6 +207,33 @@ void svm_interrupt_shadow_write(struct cpu *cpu, uint64_t shadow)
     struct vmcb *vmcb = vmcb_of(cpu);
 
     vmcb->interrupt_shadow = (vmcb->interrupt_shadow & ~INTERRUPT_SHADOW) | shadow;
+}
+
+void svm_step_read(struct cpu *cpu, struct step_registers *out)
+{
+    const struct vmcb *vmcb = vmcb_of(cpu);
+
+    out->rflags = vmcb->rflags;
+    out->dr6 = vmcb->dr6;
+}
+
+void svm_step_prepare(struct cpu *cpu, const struct step_registers *in)
+{
+    struct vmcb *vmcb = vmcb_of(cpu);
+
+    vmcb->rflags = in->rflags;
+    vmcb->dr6 = in->dr6;
+    vmcb->interrupt_shadow &= ~INTERRUPT_SHADOW;
+    vmcb->intercept_exceptions = ALL_BUT_NMI;
+}
+
+void svm_step_restore(struct cpu *cpu, const struct step_registers *in)
+{
+    struct vmcb *vmcb = vmcb_of(cpu);
+
+    vmcb->rflags = in->rflags;
+    vmcb->dr6 = in->dr6;
+    vmcb->intercept_exceptions = always_intercepted();
 }
 
 void svm_exceptions_intercept(struct cpu *cpu, uint32_t vectors)

@@ -3,6 +3,7 @@
  * enables them is not used, and devices of the processor that write to physical addresses, past
  * EPT (SDM Vol 3: VMX Non-Root Operation > Changes to Instruction Behavior in VMX Non-Root
  * Operation). */
+#include "lib/panic.h"
 #include "vmx/vmx.h"
 
 static const struct {
@@ -21,24 +22,48 @@ static const struct {
     { 0x80000001, 0, RAW_EDX, 27, CAPABILITY_VMX_ENABLE_RDTSCP },
 };
 
-static bool has_subleaves(uint32_t leaf)
+/* The bits to clear in the leaves above. */
+enum { FILTERED_6, FILTERED_7, FILTERED_D_1, FILTERED_80000001, FILTERED_COUNT };
+
+__attribute__((section(".sealed"))) static uint32_t cleared[FILTERED_COUNT][4];
+
+static int filtered(uint32_t leaf, uint32_t subleaf)
 {
-    return leaf == 0x7 || leaf == 0xd;
+    switch (leaf) {
+    case 0x00000006:
+        return FILTERED_6;
+    case 0x00000007:
+        return subleaf == 0 ? FILTERED_7 : -1;
+    case 0x0000000d:
+        return subleaf == 1 ? FILTERED_D_1 : -1;
+    case 0x80000001:
+        return FILTERED_80000001;
+    default:
+        return -1;
+    }
+}
+
+void vmx_filter_prepare(void)
+{
+    for (unsigned i = 0; i < sizeof features / sizeof features[0]; i++) {
+        int which = filtered(features[i].leaf, features[i].subleaf);
+
+        if (which < 0)
+            panic("CPUID leaf %#x has no filter", (unsigned)features[i].leaf);
+        if (features[i].control == CAPABILITY_NONE || !vmx_control_used(features[i].control))
+            cleared[which][features[i].word] |= UINT32_C(1) << features[i].bit;
+    }
 }
 
 void vmx_filter_cpuid(struct cpu *cpu, uint32_t leaf, uint32_t subleaf)
 {
     struct general_registers *registers = cpu->registers;
-    uint64_t *words[] = {
-        [RAW_EAX] = &registers->rax, [RAW_EBX] = &registers->rbx,
-        [RAW_ECX] = &registers->rcx, [RAW_EDX] = &registers->rdx,
-    };
+    int which = filtered(leaf, subleaf);
 
-    for (unsigned i = 0; i < sizeof features / sizeof features[0]; i++) {
-        if (features[i].leaf != leaf
-            || (features[i].subleaf != subleaf && has_subleaves(leaf)))
-            continue;
-        if (features[i].control == CAPABILITY_NONE || !vmx_control_used(features[i].control))
-            *words[features[i].word] &= ~(UINT64_C(1) << features[i].bit);
-    }
+    if (which < 0)
+        return;
+    registers->rax &= ~cleared[which][RAW_EAX];
+    registers->rbx &= ~cleared[which][RAW_EBX];
+    registers->rcx &= ~cleared[which][RAW_ECX];
+    registers->rdx &= ~cleared[which][RAW_EDX];
 }

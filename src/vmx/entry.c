@@ -3,6 +3,7 @@
  * from the mailbox; an event whose delivery was cut short; a new event; the guest's NMI. */
 #include <stdatomic.h>
 
+#include "core/entry.h"
 #include "core/rendezvous.h"
 #include "core/vcpu.h"
 #include "lib/panic.h"
@@ -25,9 +26,8 @@ static void again(struct cpu *cpu)
     cpu->interrupted.valid = false;
 }
 
-void vmx_prepare_entry(struct cpu *cpu)
+static void attend(struct cpu *cpu)
 {
-    atomic_store(&cpu->wakeup, 0);
     again(cpu);
     while (rendezvous_wanted(cpu))
         rendezvous_attend(cpu);
@@ -37,6 +37,13 @@ void vmx_prepare_entry(struct cpu *cpu)
         binding.nmi->deliver(cpu);
     if (cpu->event.valid)
         vmx_inject(cpu);
+}
+
+void vmx_prepare_entry(struct cpu *cpu)
+{
+    atomic_store(&cpu->wakeup, 0);
+    if (entry_has_work(cpu))
+        attend(cpu);
     vmx_flush_pending(cpu);
 }
 

@@ -69,14 +69,11 @@ bool vmx_ept_fill(struct cpu *cpu, uint64_t guest_physical)
     return true;
 }
 
-void vmx_flush_pending(struct cpu *cpu)
+static void flush(struct vmx_cpu *vmx)
 {
-    struct vmx_cpu *vmx = vmx_of(cpu);
     struct invalidation view = { vmx->ept_pointer, 0 };
     struct invalidation tag = { vmcs_read(VMCS_VPID), 0 };
 
-    if (nested_view_follow(cpu))
-        vmx->flush_ept = true;
     if (vmx->flush_ept && !ept_invalidate(invept_type, &view))
         panic("INVEPT failed");
     if (vmx->flush_vpid && vmx_control_used(CAPABILITY_VMX_VPID)
@@ -84,4 +81,16 @@ void vmx_flush_pending(struct cpu *cpu)
         panic("INVVPID failed");
     vmx->flush_ept = false;
     vmx->flush_vpid = false;
+}
+
+void vmx_flush_pending(struct cpu *cpu)
+{
+    struct vmx_cpu *vmx = vmx_of(cpu);
+
+    if (nested_view_is_old(cpu)) {
+        nested_view_follow(cpu);
+        vmx->flush_ept = true;
+    }
+    if (vmx->flush_ept || vmx->flush_vpid)
+        flush(vmx);
 }

@@ -14,14 +14,11 @@ static uint8_t type_of(uint32_t information)
     return information >> INTERRUPTION_TYPE_SHIFT & INTERRUPTION_TYPE;
 }
 
-void vmx_take_interrupted(struct cpu *cpu)
+static void take(struct cpu *cpu, uint32_t information)
 {
-    uint32_t information = (uint32_t)vmcs_read(VMCS_IDT_VECTORING);
     struct event *event = &cpu->interrupted;
 
-    event->valid = information & INTERRUPTION_VALID;
-    if (!event->valid)
-        return;
+    event->valid = true;
     event->vector = information & INTERRUPTION_VECTOR;
     event->type = type_of(information);
     event->has_error = information & INTERRUPTION_ERROR_VALID;
@@ -32,6 +29,16 @@ void vmx_take_interrupted(struct cpu *cpu)
     if (event->type == EVENT_NMI)
         vmcs_write(VMCS_GUEST_INTERRUPTIBILITY,
                    vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & ~(uint64_t)INTERRUPTIBILITY_NMI);
+}
+
+void vmx_take_interrupted(struct cpu *cpu)
+{
+    uint32_t information = (uint32_t)vmcs_read(VMCS_IDT_VECTORING);
+
+    if (information & INTERRUPTION_VALID)
+        take(cpu, information);
+    else
+        cpu->interrupted.valid = false;
 }
 
 void vmx_mark_soft(struct cpu *cpu, uint32_t interruption)

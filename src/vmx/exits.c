@@ -34,13 +34,19 @@ static void exit_cpuid(struct cpu *cpu)
     vmx_filter_cpuid(cpu, leaf, subleaf);
 }
 
-static void exit_msr(struct cpu *cpu, bool write)
+static void exit_rdmsr(struct cpu *cpu)
+{
+    cpu->counters[COUNTER_EXIT_MSR]++;
+    guest_msr_access(cpu, false);
+}
+
+static void exit_wrmsr(struct cpu *cpu)
 {
     uint32_t index = (uint32_t)cpu->registers->rcx;
 
     cpu->counters[COUNTER_EXIT_MSR]++;
-    guest_msr_access(cpu, write);
-    if (write && vmx_is_mtrr(index))
+    guest_msr_access(cpu, true);
+    if (vmx_is_mtrr(index))
         vmx_mtrr_written(cpu);
 }
 
@@ -74,7 +80,7 @@ static void settle_after_fault(struct cpu *cpu, uint64_t qualification)
     if (qualification & QUALIFICATION_EPT_NMI_UNBLOCKED && !cpu->interrupted.valid)
         vmcs_write(VMCS_GUEST_INTERRUPTIBILITY,
                    vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) | INTERRUPTIBILITY_NMI);
-    if (!vmx_interrupt_shadow_read(cpu))
+    if (vmcs_read(VMCS_GUEST_PENDING_DEBUG) & PENDING_DEBUG_BS && !vmx_interrupt_shadow_read(cpu))
         vmx_interrupt_shadow_write(cpu, 0);
 }
 
@@ -210,22 +216,22 @@ static void exit_triple_fault(struct cpu *cpu)
 
 /* An INIT that came while the CPU waited for a SIPI was blocked, and exits once it runs: before its
  * first instruction, and without meaning, since the SIPI that followed has been taken. */
-static void exit_startup(struct cpu *cpu, uint32_t reason)
+static void exit_init(struct cpu *cpu)
 {
-    struct vmx_cpu *vmx = vmx_of(cpu);
+    cpu->counters[COUNTER_EXIT_INIT]++;
+    if (!selftest_ends(cpu, NULL)
+        && cpu->counters[COUNTER_EXITS] != vmx_of(cpu)->exits_at_sipi + 1)
+        startup_post_init(&cpu->mailbox);
+}
 
-    if (reason == EXIT_REASON_INIT) {
-        cpu->counters[COUNTER_EXIT_INIT]++;
-        if (!selftest_ends(cpu, NULL) && cpu->counters[COUNTER_EXITS] != vmx->exits_at_sipi + 1)
-            startup_post_init(&cpu->mailbox);
-    } else {
-        cpu->counters[COUNTER_EXIT_SIPI]++;
-        vmx_unblock_nmis();     /* Bochs 3.0 leaves them blocked */
-        vmx->exits_at_sipi = cpu->counters[COUNTER_EXITS];
-        atomic_store(&cpu->waits_in_hardware, 0);
-        startup_post_sipi(&cpu->mailbox, (uint8_t)vmcs_read(VMCS_EXIT_QUALIFICATION));
-        selftest_ends(cpu, NULL);
-    }
+static void exit_sipi(struct cpu *cpu)
+{
+    cpu->counters[COUNTER_EXIT_SIPI]++;
+    vmx_unblock_nmis();     /* Bochs 3.0 leaves them blocked */
+    vmx_of(cpu)->exits_at_sipi = cpu->counters[COUNTER_EXITS];
+    atomic_store(&cpu->waits_in_hardware, 0);
+    startup_post_sipi(&cpu->mailbox, (uint8_t)vmcs_read(VMCS_EXIT_QUALIFICATION));
+    selftest_ends(cpu, NULL);
 }
 
 /* The state that VM entry checks is made of values that the guest could set and of this backend's
@@ -240,75 +246,45 @@ static void entry_failed(struct cpu *cpu, uint32_t reason)
               (unsigned long)vmcs_read(VMCS_EXIT_QUALIFICATION));
 }
 
-static void exit_rare(struct cpu *cpu, uint32_t reason)
-{
-    switch (reason) {
-    case EXIT_REASON_TRIPLE_FAULT:
-        exit_triple_fault(cpu);
-        return;
-    case EXIT_REASON_INIT:
-    case EXIT_REASON_SIPI:
-        exit_startup(cpu, reason);
-        return;
-    case EXIT_REASON_TASK_SWITCH:
-        vmx_exit_task_switch(cpu);
-        return;
-    case EXIT_REASON_INVD:
-        exit_invd(cpu);
-        return;
-    case EXIT_REASON_XSETBV:
-        exit_xsetbv(cpu);
-        return;
-    case EXIT_REASON_PREEMPTION_TIMER:
-        exit_preemption_timer(cpu);
-        return;
-    case EXIT_REASON_GETSEC:
-    case EXIT_REASON_RSM:
-    case EXIT_REASON_INVEPT:
-    case EXIT_REASON_INVVPID:
-    case EXIT_REASON_VMFUNC:
-        exit_vmx_instruction(cpu);
-        return;
-    default:
-        panic("unexpected exit reason %u", (unsigned)reason);
-    }
-}
+typedef void exit_handler(struct cpu *cpu);
+
+static exit_handler *const handlers[] = {
+    [EXIT_REASON_EXCEPTION_OR_NMI] = exit_exception_or_nmi,
+    [EXIT_REASON_TRIPLE_FAULT] = exit_triple_fault,
+    [EXIT_REASON_INIT] = exit_init,
+    [EXIT_REASON_SIPI] = exit_sipi,
+    [EXIT_REASON_NMI_WINDOW] = exit_nmi_window,
+    [EXIT_REASON_TASK_SWITCH] = vmx_exit_task_switch,
+    [EXIT_REASON_CPUID] = exit_cpuid,
+    [EXIT_REASON_GETSEC] = exit_vmx_instruction,
+    [EXIT_REASON_INVD] = exit_invd,
+    [EXIT_REASON_RSM] = exit_vmx_instruction,
+    [EXIT_REASON_VMCALL ... EXIT_REASON_VMXON] = exit_vmx_instruction,
+    [EXIT_REASON_CR_ACCESS] = vmx_exit_control_register,
+    [EXIT_REASON_IO] = exit_io,
+    [EXIT_REASON_RDMSR] = exit_rdmsr,
+    [EXIT_REASON_WRMSR] = exit_wrmsr,
+    [EXIT_REASON_MTF] = exit_monitor_trap,
+    [EXIT_REASON_EPT_VIOLATION] = exit_ept_violation,
+    [EXIT_REASON_INVEPT] = exit_vmx_instruction,
+    [EXIT_REASON_PREEMPTION_TIMER] = exit_preemption_timer,
+    [EXIT_REASON_INVVPID] = exit_vmx_instruction,
+    [EXIT_REASON_XSETBV] = exit_xsetbv,
+    [EXIT_REASON_VMFUNC] = exit_vmx_instruction,
+};
+
+#define HANDLERS (sizeof handlers / sizeof handlers[0])
 
 static void dispatch(struct cpu *cpu, uint32_t reason)
 {
-    if (reason >= EXIT_REASON_VMCALL && reason <= EXIT_REASON_VMXON) {
-        exit_vmx_instruction(cpu);
-        return;
-    }
-    switch (reason) {
-    case EXIT_REASON_EXCEPTION_OR_NMI:
-        exit_exception_or_nmi(cpu);
-        return;
-    case EXIT_REASON_EPT_VIOLATION:
-        exit_ept_violation(cpu);
-        return;
-    case EXIT_REASON_MTF:
-        exit_monitor_trap(cpu);
-        return;
-    case EXIT_REASON_NMI_WINDOW:
-        exit_nmi_window(cpu);
-        return;
-    case EXIT_REASON_CPUID:
-        exit_cpuid(cpu);
-        return;
-    case EXIT_REASON_RDMSR:
-    case EXIT_REASON_WRMSR:
-        exit_msr(cpu, reason == EXIT_REASON_WRMSR);
-        return;
-    case EXIT_REASON_IO:
-        exit_io(cpu);
-        return;
-    case EXIT_REASON_CR_ACCESS:
-        vmx_exit_control_register(cpu);
-        return;
-    default:
-        exit_rare(cpu, reason);
-    }
+    uint32_t basic = reason & EXIT_REASON_BASIC;
+
+    if (reason & EXIT_REASON_ENTRY_FAILURE)
+        entry_failed(cpu, reason);
+    else if (basic < HANDLERS && handlers[basic])
+        handlers[basic](cpu);
+    else
+        panic("unexpected exit reason %u", (unsigned)basic);
 }
 
 static void remember(struct cpu *cpu, uint32_t reason)
@@ -331,11 +307,7 @@ bool vmx_exit(struct general_registers *registers)
     cpu->counters[COUNTER_EXITS]++;
     remember(cpu, reason);
 
-    if (reason & EXIT_REASON_ENTRY_FAILURE)
-        entry_failed(cpu, reason);
-    else
-        dispatch(cpu, reason & EXIT_REASON_BASIC);
-
+    dispatch(cpu, reason);
     if (!cpu->leave_guest)
         vmx_prepare_entry(cpu);
     return cpu->leave_guest;

@@ -13,6 +13,8 @@
  * of interrupts (CVE-2015-5307, CVE-2015-8104). */
 #define ALWAYS_INTERCEPTED  (1u << VECTOR_DB | 1u << VECTOR_AC)
 
+#define ALL_BUT_NMI         (~(1u << VECTOR_NMI))
+
 #define GUEST_VPID          1
 #define PAT_AFTER_RESET     UINT64_C(0x0007040600070406)
 #define NO_LINK             (~UINT64_C(0))
@@ -224,6 +226,31 @@ void vmx_segment_write(struct cpu *cpu, enum guest_segment which, const struct s
     vmcs_write(VMCS_GUEST_ES_SELECTOR + 2 * which, in->selector);
 }
 
+/* The bits of CR0 and CR4 that are not the guest's do not count here. */
+void vmx_execution_read(struct cpu *cpu, struct execution_state *out)
+{
+    uint32_t rights = (uint32_t)vmcs_read(VMCS_GUEST_ES_ACCESS_RIGHTS + 2 * GUEST_CS);
+
+    out->rip = vmcs_read(VMCS_GUEST_RIP);
+    out->cs_base = vmcs_read(VMCS_GUEST_ES_BASE + 2 * GUEST_CS);
+    out->cr0 = vmcs_read(VMCS_GUEST_CR0);
+    out->cr3 = vmcs_read(VMCS_GUEST_CR3);
+    out->cr4 = vmcs_read(VMCS_GUEST_CR4);
+    out->efer = vmx_register_read(cpu, GUEST_EFER);
+    out->cs_attributes = (uint16_t)((rights & VMCS_SEGMENT_LOW) | (rights & VMCS_SEGMENT_HIGH) >> 4);
+}
+
+uint64_t vmx_advance(struct cpu *cpu, uint64_t next_rip)
+{
+    uint64_t rflags = vmcs_read(VMCS_GUEST_RFLAGS);
+
+    vmcs_write(VMCS_GUEST_RIP, next_rip);
+    if (rflags & RFLAGS_RF)
+        vmcs_write(VMCS_GUEST_RFLAGS, rflags & ~RFLAGS_RF);
+    vmx_interrupt_shadow_write(cpu, 0);
+    return rflags;
+}
+
 /* Only instruction exits have a length; the callers are their handlers. */
 uint64_t vmx_next_rip(struct cpu *cpu)
 {
@@ -245,14 +272,39 @@ void vmx_interrupt_shadow_write(struct cpu *cpu, uint64_t shadow)
 {
     uint64_t state = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
     uint64_t both = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS;
-    uint64_t wanted = (state & ~both) | shadow;
+    uint64_t wanted = (state & ~both) | shadow, pending;
 
     (void)cpu;
     if (wanted != state)
         vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, wanted);
-    if (!shadow)
-        vmcs_write(VMCS_GUEST_PENDING_DEBUG,
-                   vmcs_read(VMCS_GUEST_PENDING_DEBUG) & ~(uint64_t)PENDING_DEBUG_BS);
+    if (shadow)
+        return;
+    pending = vmcs_read(VMCS_GUEST_PENDING_DEBUG);
+    if (pending & PENDING_DEBUG_BS)
+        vmcs_write(VMCS_GUEST_PENDING_DEBUG, pending & ~(uint64_t)PENDING_DEBUG_BS);
+}
+
+void vmx_step_read(struct cpu *cpu, struct step_registers *out)
+{
+    (void)cpu;
+    out->rflags = vmcs_read(VMCS_GUEST_RFLAGS);
+    out->dr6 = dr6_read();
+}
+
+void vmx_step_prepare(struct cpu *cpu, const struct step_registers *in)
+{
+    vmcs_write(VMCS_GUEST_RFLAGS, in->rflags);
+    dr6_write(in->dr6);
+    vmx_interrupt_shadow_write(cpu, 0);
+    vmcs_write(VMCS_EXCEPTION_BITMAP, ALL_BUT_NMI);
+}
+
+void vmx_step_restore(struct cpu *cpu, const struct step_registers *in)
+{
+    (void)cpu;
+    vmcs_write(VMCS_GUEST_RFLAGS, in->rflags);
+    dr6_write(in->dr6);
+    vmcs_write(VMCS_EXCEPTION_BITMAP, ALWAYS_INTERCEPTED);
 }
 
 void vmx_exceptions_intercept(struct cpu *cpu, uint32_t vectors)

@@ -23,6 +23,7 @@ static bool prepare(const struct capabilities *capabilities, char *error, size_t
 {
     if (!vmx_controls_compose(capabilities, error, error_size))
         return false;
+    vmx_filter_prepare();
     revision = capabilities->vmx_revision;
     vmx_cpus = hidden_allocate(cpu_count * sizeof *vmx_cpus, 16);
     vmx_mtrr_prepare(capability_has(capabilities, CAPABILITY_MTRR));
@@ -115,10 +116,15 @@ const struct backend vmx_backend = {
     .register_write = vmx_register_write,
     .segment_read = vmx_segment_read,
     .segment_write = vmx_segment_write,
+    .execution_read = vmx_execution_read,
     .reset_events = vmx_reset_events,
+    .advance = vmx_advance,
     .next_rip = vmx_next_rip,
     .interrupt_shadow_read = vmx_interrupt_shadow_read,
     .interrupt_shadow_write = vmx_interrupt_shadow_write,
+    .step_read = vmx_step_read,
+    .step_prepare = vmx_step_prepare,
+    .step_restore = vmx_step_restore,
     .exceptions_intercept = vmx_exceptions_intercept,
     .nmi_window_request = vmx_nmi_window_request,
     .exit_after_delivery = vmx_exit_after_delivery,

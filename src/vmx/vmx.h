@@ -83,9 +83,14 @@ uint64_t vmx_register_read(struct cpu *cpu, enum guest_register which);
 void vmx_register_write(struct cpu *cpu, enum guest_register which, uint64_t value);
 void vmx_segment_read(struct cpu *cpu, enum guest_segment which, struct segment_state *out);
 void vmx_segment_write(struct cpu *cpu, enum guest_segment which, const struct segment_state *in);
+void vmx_execution_read(struct cpu *cpu, struct execution_state *out);
+uint64_t vmx_advance(struct cpu *cpu, uint64_t next_rip);
 uint64_t vmx_next_rip(struct cpu *cpu);
 uint64_t vmx_interrupt_shadow_read(struct cpu *cpu);
 void vmx_interrupt_shadow_write(struct cpu *cpu, uint64_t shadow);
+void vmx_step_read(struct cpu *cpu, struct step_registers *out);
+void vmx_step_prepare(struct cpu *cpu, const struct step_registers *in);
+void vmx_step_restore(struct cpu *cpu, const struct step_registers *in);
 void vmx_exceptions_intercept(struct cpu *cpu, uint32_t vectors);
 void vmx_nmi_window_request(struct cpu *cpu, bool wanted);
 void vmx_exit_after_delivery(struct cpu *cpu);
@@ -111,7 +116,9 @@ void vmx_exit_control_register(struct cpu *cpu);
 /* task.c: a task switch. */
 void vmx_exit_task_switch(struct cpu *cpu);
 
-/* cpuid.c: takes away from the result in the guest's registers what it cannot have. */
+/* cpuid.c: takes away from the result in the guest's registers what it cannot have. _prepare: boot
+ * CPU, once the controls are composed. */
+void vmx_filter_prepare(void);
 void vmx_filter_cpuid(struct cpu *cpu, uint32_t leaf, uint32_t subleaf);
 
 /* bitmaps.c: the I/O and MSR bitmaps that all CPUs share. */

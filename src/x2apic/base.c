@@ -46,6 +46,7 @@ static bool enter_x2apic(struct cpu *cpu)
     if (!cpu->apic.hardware_x2apic) {
         if (!msr_write_safe(MSR_IA32_APIC_BASE, base | APIC_BASE_EXTD))
             return false;
+        local_apic_follow_mode();
         cpu->apic.hardware_x2apic = msr_read(MSR_IA32_APIC_BASE) & APIC_BASE_EXTD;
     }
     return cpu->apic.hardware_x2apic;

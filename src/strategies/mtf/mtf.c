@@ -13,51 +13,52 @@
 #include "vmx/vmx.h"
 #include "x86/registers.h"
 
-#define ALL_EXCEPTIONS      (~(1u << VECTOR_NMI))
-
 static void begin(struct cpu *cpu)
 {
-    struct step_state *step = &cpu->step;
-    uint64_t rflags = backend->register_read(cpu, GUEST_RFLAGS);
+    struct step_registers registers;
 
-    step->saved_rflags = rflags;
-    backend->interrupt_shadow_write(cpu, 0);
-    backend->register_write(cpu, GUEST_RFLAGS, (rflags & ~RFLAGS_IF) | RFLAGS_RF);
-    backend->exceptions_intercept(cpu, ALL_EXCEPTIONS);
+    backend->step_read(cpu, &registers);
+    cpu->step.saved_rflags = registers.rflags;
+    registers.rflags = (registers.rflags & ~RFLAGS_IF) | RFLAGS_RF;
+    backend->step_prepare(cpu, &registers);
     vmx_control_set(cpu, CAPABILITY_VMX_MONITOR_TRAP_FLAG, true);
 }
 
-static void restore(struct cpu *cpu)
+static void restore(struct cpu *cpu, struct step_registers *registers)
 {
+    if (!cpu->step.loads_rflags || cpu->step.keeps_if)
+        registers->rflags = (registers->rflags & ~RFLAGS_IF)
+                          | (cpu->step.saved_rflags & RFLAGS_IF);
     vmx_control_set(cpu, CAPABILITY_VMX_MONITOR_TRAP_FLAG, false);
-    backend->exceptions_intercept(cpu, 0);
-    if (!cpu->step.loads_rflags)
-        backend->register_write(cpu, GUEST_RFLAGS,
-                                (backend->register_read(cpu, GUEST_RFLAGS) & ~RFLAGS_IF)
-                                | (cpu->step.saved_rflags & RFLAGS_IF));
+    backend->step_restore(cpu, registers);
 }
 
 /* An intercepted instruction that was carried out for the guest ends here too, without its trap. */
 static void finish(struct cpu *cpu)
 {
     uint64_t pending = vmcs_read(VMCS_GUEST_PENDING_DEBUG);
-    uint64_t dr6 = backend->register_read(cpu, GUEST_DR6);
+    bool guest_steps = cpu->step.saved_rflags & RFLAGS_TF;
+    bool traps = guest_steps || pending & (PENDING_DEBUG_BS | PENDING_DEBUG_ENABLED);
+    struct step_registers registers;
 
-    restore(cpu);
-    if (!(pending & (PENDING_DEBUG_BS | PENDING_DEBUG_ENABLED))
-        && !(cpu->step.saved_rflags & RFLAGS_TF))
+    backend->step_read(cpu, &registers);
+    if (traps)
+        registers.dr6 = (registers.dr6 & ~DR6_B0_B3) | (pending & DR6_B0_B3)
+                      | (guest_steps ? DR6_BS : 0);
+    restore(cpu, &registers);
+    if (!traps)
         return;
-    if (cpu->step.saved_rflags & RFLAGS_TF)
-        dr6 |= DR6_BS;
-    backend->register_write(cpu, GUEST_DR6, (dr6 & ~DR6_B0_B3) | (pending & DR6_B0_B3));
     vmcs_write(VMCS_GUEST_PENDING_DEBUG, 0);
     event_raise(cpu, VECTOR_DB, false, 0);
 }
 
 static void cancel(struct cpu *cpu)
 {
+    struct step_registers registers;
+
     cpu->step.loads_rflags = false;
-    restore(cpu);
+    backend->step_read(cpu, &registers);
+    restore(cpu, &registers);
 }
 
 const struct step_operations mtf_operations = {

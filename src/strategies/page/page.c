@@ -30,13 +30,23 @@ static void attach(struct cpu *cpu)
     map_between_steps(cpu);
 }
 
+/* What the instruction may read of the shadow page must be there. A store needs no more than the
+ * register that it may write a part of. */
+static void refresh(struct cpu *cpu, void *shadow, uint64_t guest_physical, bool write)
+{
+    if (write && guest_only_stores(cpu))
+        apic_policy_snapshot_register(cpu, shadow, guest_physical & (APIC_PAGE_SIZE - 1));
+    else
+        apic_policy_snapshot(cpu, shadow);
+}
+
 static void fault(struct cpu *cpu, uint64_t guest_physical, bool write)
 {
     struct apic_page_state *apic = &cpu->apic;
     void *shadow = cpu_block_page(cpu, CPU_BLOCK_PAGE_APIC_SHADOW);
 
     if (!(cpu->step.owners & STEP_OWNER_APIC)) {
-        apic_policy_snapshot(cpu, shadow);
+        refresh(cpu, shadow, guest_physical, write);
         apic->faulted_on_write = false;
     }
     if (write && !apic->faulted_on_write) {
