@@ -147,6 +147,7 @@ struct cpu {
     _Atomic uint32_t rendezvous_seen;
     _Atomic uint32_t host_ready;
     void (*_Atomic job)(struct cpu *cpu);   /* to be done before its guest runs (core/smp.c) */
+    void (*interrupt_taken)(uint8_t vector);    /* while the host has interrupts open */
     uint64_t rip_after_int;                 /* where an INT n that is delivered again returns to */
     bool enabled;                           /* virtualization is on */
     uint64_t guest_debug_control;

@@ -19,11 +19,18 @@ exception_stubs:
         .set    vector, vector + 1
         .endr
 
-/* Every interrupt of exceptions_drain_interrupts(). */
-        .global drain_stub
-drain_stub:
+/* The interrupts that the host asked for: 256 and the vector. */
+        .global interrupt_stubs
+        .balign 16
+interrupt_stubs:
+        .set    vector, 0
+        .rept   256
+        .balign 16
         pushq   $0
-        pushq   $256
+        pushq   $256 + vector
+        jmp     exception_common
+        .set    vector, vector + 1
+        .endr
 
 exception_common:
         cld

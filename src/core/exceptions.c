@@ -5,6 +5,7 @@
 
 #include "apic/local.h"
 #include "boot/layout.h"
+#include "core/cpu.h"
 #include "core/kick.h"
 #include "lib/panic.h"
 #include "x86/registers.h"
@@ -27,18 +28,18 @@ struct fixup {
 
 #define STUB_SIZE               16
 #define GATE_INTERRUPT_PRESENT  0x8e
-#define DRAIN_LIMIT             256
+#define TURNS_LIMIT             256
 
-#define DRAINED_INTERRUPT       256     /* what drain_stub pushes as its vector */
+#define INTERRUPT               256     /* interrupt_stubs push this and the vector */
 
-extern char exception_stubs[], drain_stub[];
+extern char exception_stubs[], interrupt_stubs[];
 extern const struct fixup fixup_table_start[], fixup_table_end[];
 extern const char idle_window_start[], idle_window_end[];
 extern const char vmx_window_start[], vmx_window_end[], vmx_window_again[];
 void exception_dispatch(struct exception_frame *frame);
 void exceptions_load_segments(void);
 
-static struct gate table[256], drain_table[256];
+static struct gate table[256], interrupt_table[256];
 
 static const uint64_t descriptors[] = {
     0,
@@ -62,9 +63,9 @@ void exceptions_prepare(void)
 {
     for (unsigned vector = 0; vector < 256; vector++) {
         table[vector] = gate_to((uint64_t)exception_stubs + vector * STUB_SIZE);
-        drain_table[vector] = gate_to((uint64_t)drain_stub);
+        interrupt_table[vector] = gate_to((uint64_t)interrupt_stubs + vector * STUB_SIZE);
     }
-    drain_table[VECTOR_NMI] = table[VECTOR_NMI];
+    interrupt_table[VECTOR_NMI] = table[VECTOR_NMI];
 }
 
 void exceptions_load(void)
@@ -101,6 +102,8 @@ static void leave_window(struct exception_frame *frame)
 
 void exception_dispatch(struct exception_frame *frame)
 {
+    struct cpu *cpu;
+
     if (frame->vector == VECTOR_NMI || frame->vector == VECTOR_SX) {
         if (frame->vector == VECTOR_NMI)
             kick_nmi_arrived();
@@ -109,8 +112,11 @@ void exception_dispatch(struct exception_frame *frame)
         leave_window(frame);
         return;
     }
-    if (frame->vector == DRAINED_INTERRUPT) {
-        local_apic_write(APIC_EOI, 0);
+    if (frame->vector >= INTERRUPT) {
+        cpu = this_cpu();
+        cpu->counters[COUNTER_INTERRUPT_TAKEN]++;
+        cpu->interrupt_taken((uint8_t)frame->vector);
+        frame->rflags &= ~RFLAGS_IF;
         return;
     }
     /* Bochs' SVM raises a stray single-step trap right after VMRUN when an instruction that a
@@ -123,13 +129,35 @@ void exception_dispatch(struct exception_frame *frame)
 
 /* The guest chooses the vectors, those of exceptions included, so a table of its own answers them:
  * no error code is expected there, and nothing but NMIs and interrupts can happen in the window. */
-void exceptions_drain_interrupts(void)
+static void take_one(void (*handler)(uint8_t vector))
 {
-    struct table_pointer drain = { sizeof drain_table - 1, (uint64_t)drain_table };
+    struct table_pointer interrupts = { sizeof interrupt_table - 1, (uint64_t)interrupt_table };
     struct table_pointer normal = { sizeof table - 1, (uint64_t)table };
 
-    __asm__ volatile("lidt %0" : : "m"(drain));
-    for (unsigned i = 0; i < DRAIN_LIMIT && local_apic_requested(); i++)
-        __asm__ volatile("sti; nop; nop; cli" : : : "memory");
-    __asm__ volatile("lidt %0" : : "m"(normal));
+    this_cpu()->interrupt_taken = handler;
+    __asm__ volatile("lidt %0\n\t"
+                     "sti; nop; nop; cli\n\t"
+                     "lidt %1"
+                     : : "m"(interrupts), "m"(normal) : "memory");
+}
+
+static void end_at_once(uint8_t vector)
+{
+    (void)vector;
+    local_apic_write(APIC_EOI, 0);
+}
+
+void exceptions_drain_interrupts(void)
+{
+    for (unsigned i = 0; i < TURNS_LIMIT && local_apic_requested(); i++)
+        take_one(end_at_once);
+}
+
+bool exceptions_take_interrupt(void (*handler)(uint8_t vector))
+{
+    const uint64_t *count = &this_cpu()->counters[COUNTER_INTERRUPT_TAKEN];
+    uint64_t before = *count;
+
+    take_one(handler);
+    return *(const volatile uint64_t *)count != before;
 }

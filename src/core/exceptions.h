@@ -4,6 +4,7 @@
 #ifndef SEXTANT_CORE_EXCEPTIONS_H
 #define SEXTANT_CORE_EXCEPTIONS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What exceptions.S pushes; the last five words are the processor's. */
@@ -22,5 +23,9 @@ void exceptions_load(void);
 /* Lets pending external interrupts in and answers each with an EOI, at most 256 of them: how
  * software empties the request register of a local APIC. Host context, host NMIs allowed. */
 void exceptions_drain_interrupts(void);
+
+/* Lets one pending external interrupt in, if there is one, and hands its vector to handler(), which
+ * sees to the EOI; false when none came. Host context. */
+bool exceptions_take_interrupt(void (*handler)(uint8_t vector));
 
 #endif

@@ -15,6 +15,8 @@ struct machine {
     bool next_rip;              /* SVM saves the next instruction's address (NRIPS) */
     bool flush_by_asid;
     bool debug_cause_hidden;    /* a #DB that exits leaves DR6 as it was: Bochs' SVM, self-tested */
+    bool interrupts_need_if;    /* no exit for one while a guest that was entered with IF=0 keeps that */
+    bool halt_needs_exit;       /* a virtual interrupt does not wake a guest that halts with it requested */
     bool x2apic;                /* the processor has it, whether or not the guest sees it */
     bool x2apic_only;           /* guest.x2apic=only: every CPU starts in x2APIC mode and stays */
     uint8_t physical_address_bits;
