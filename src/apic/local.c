@@ -47,7 +47,7 @@ void local_apic_write(uint32_t offset, uint32_t value)
         msr_write(APIC_X2APIC_MSR_BASE + (offset >> 4), value);
 }
 
-static bool wait_until_idle(void)
+bool local_apic_wait_until_idle(void)
 {
     for (unsigned i = 0; i < BUSY_LIMIT; i++) {
         if (!(local_apic_read(APIC_ICR_LOW) & APIC_ICR_SEND_PENDING))
@@ -65,12 +65,12 @@ bool local_apic_send(uint32_t apic_id, uint32_t low)
         msr_write(APIC_X2APIC_MSR_BASE + (APIC_ICR_LOW >> 4), (uint64_t)apic_id << 32 | low);
         return true;
     }
-    if (!wait_until_idle())
+    if (!local_apic_wait_until_idle())
         return false;
     high = local_apic_read(APIC_ICR_HIGH);
     local_apic_write(APIC_ICR_HIGH, apic_id << APIC_ICR_DESTINATION_SHIFT);
     local_apic_write(APIC_ICR_LOW, low);
-    wait_until_idle();
+    local_apic_wait_until_idle();
     local_apic_write(APIC_ICR_HIGH, high);
     return true;
 }

@@ -25,6 +25,9 @@ bool local_apic_is_x2apic(void);
  * to what the guest reads there. Returns false when the APIC stayed busy too long to send. */
 bool local_apic_send(uint32_t apic_id, uint32_t low);
 
+/* Waits until the last message has gone; false when that takes too long. In x2APIC mode it always has. */
+bool local_apic_wait_until_idle(void);
+
 /* True when some interrupt is requested and not yet accepted (IRR not empty). */
 bool local_apic_requested(void);
 

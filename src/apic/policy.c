@@ -98,6 +98,11 @@ static uint32_t read_translated(const struct cpu *cpu, uint32_t offset)
     }
 }
 
+uint32_t apic_policy_read(const struct cpu *cpu, uint32_t offset)
+{
+    return guest_apic_is_translated(cpu) ? read_translated(cpu, offset) : local_apic_read(offset);
+}
+
 static void write_register(struct cpu *cpu, uint32_t offset, uint32_t value)
 {
     if (guest_apic_is_translated(cpu)) {

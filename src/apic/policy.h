@@ -12,6 +12,10 @@ struct cpu;
  * hypervisor has no interest in go to the hardware as they are. */
 void apic_policy_write(struct cpu *cpu, uint32_t offset, uint32_t value);
 
+/* What the hardware's register at `offset` holds, in the form of xAPIC mode. One that does not exist is
+ * read all the same, for the error that this is. */
+uint32_t apic_policy_read(const struct cpu *cpu, uint32_t offset);
+
 /* Finds out which registers there are to show. Boot CPU, before the strategies are sealed. */
 void apic_policy_prepare(void);
 

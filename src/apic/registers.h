@@ -95,6 +95,7 @@
 #define APIC_LVT_ERROR                  0x370u
 #define     APIC_LVT_VECTOR                 0x000000FFu
 #define     APIC_LVT_DELIVERY_MODE          0x00000700u
+#define       APIC_LVT_EXTINT                 0x00000700u   /* the vector is an 8259's */
 #define     APIC_LVT_SEND_PENDING           0x00001000u     /* read-only */
 #define     APIC_LVT_ACTIVE_LOW             0x00002000u
 #define     APIC_LVT_REMOTE_IRR             0x00004000u     /* read-only */

@@ -62,6 +62,37 @@ static void check_controls(void)
     }
 }
 
+static bool has_control(enum capability_id id)
+{
+    const struct capability_row *row = capability_row(id);
+
+    return vmcs_read(vmx_control_field(row->source)) >> row->bit & 1;
+}
+
+static void check_virtual_apic(void)
+{
+    if (!has_control(CAPABILITY_VMX_TPR_SHADOW)) {
+        complain(has_control(CAPABILITY_VMX_VIRTUALIZE_X2APIC)
+                 || has_control(CAPABILITY_VMX_APIC_REGISTER_VIRTUALIZATION)
+                 || has_control(CAPABILITY_VMX_VIRTUAL_INTERRUPT_DELIVERY),
+                 "the APIC is virtualized without \"Use TPR shadow\"");
+        return;
+    }
+    complain(has_control(CAPABILITY_VMX_VIRTUAL_INTERRUPT_DELIVERY)
+             && !has_control(CAPABILITY_VMX_EXTERNAL_INTERRUPT_EXITING),
+             "\"Virtual-interrupt delivery\" is 1 and \"External-interrupt exiting\" is 0");
+    complain(has_control(CAPABILITY_VMX_VIRTUALIZE_X2APIC)
+             && has_control(CAPABILITY_VMX_VIRTUALIZE_APIC_ACCESSES),
+             "the APIC is virtualized in both modes at once");
+    complain(vmcs_read(VMCS_VIRTUAL_APIC_ADDRESS) & 0xfff
+             || vmcs_read(VMCS_VIRTUAL_APIC_ADDRESS) >> machine.physical_address_bits,
+             "the virtual-APIC address is no page");
+    complain(has_control(CAPABILITY_VMX_VIRTUALIZE_APIC_ACCESSES)
+             && (vmcs_read(VMCS_APIC_ACCESS_ADDRESS) & 0xfff
+                 || vmcs_read(VMCS_APIC_ACCESS_ADDRESS) >> machine.physical_address_bits),
+             "the APIC-access address is no page");
+}
+
 static void check_host(void)
 {
     complain((vmcs_read(VMCS_HOST_CR0) & vmx_cr0_fixed) != vmx_cr0_fixed,
@@ -188,6 +219,7 @@ unsigned vmx_audit(struct cpu *cpu)
 {
     found = 0;
     check_controls();
+    check_virtual_apic();
     check_host();
     check_control_registers(cpu);
     check_segments();

@@ -35,6 +35,8 @@ static void attend(struct cpu *cpu)
         vcpu_take_mailbox(cpu);
     if (cpu->nmi.pending)
         binding.nmi->deliver(cpu);
+    if (vmx_of(cpu)->virtual_apic.watched)
+        vmx_virtual_apic_before_entry(cpu);
     if (cpu->event.valid)
         vmx_inject(cpu);
 }
@@ -42,7 +44,7 @@ static void attend(struct cpu *cpu)
 void vmx_prepare_entry(struct cpu *cpu)
 {
     atomic_store(&cpu->wakeup, 0);
-    if (entry_has_work(cpu))
+    if (entry_has_work(cpu) || vmx_of(cpu)->virtual_apic.watched)
         attend(cpu);
     vmx_flush_pending(cpu);
 }

@@ -97,6 +97,18 @@ static void exit_ept_violation(struct cpu *cpu)
         event_raise_gp(cpu);
 }
 
+static void exit_apic_access(struct cpu *cpu)
+{
+    uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
+    bool write = (qualification >> QUALIFICATION_APIC_TYPE_SHIFT & QUALIFICATION_APIC_TYPE)
+              == APIC_LINEAR_WRITE;
+
+    cpu->counters[COUNTER_EXIT_APIC_ACCESS]++;
+    vmx_take_interrupted(cpu);
+    settle_after_fault(cpu, 0);
+    binding.apic->fault(cpu, cpu->apic.base | (qualification & QUALIFICATION_APIC_OFFSET), write);
+}
+
 /* NMIs stay blocked after this exit until an IRET: the host's handler has one. Bochs 2.7 says that
  * the guest's NMIs are blocked too; that can only be after one was injected. */
 static void exit_nmi(struct cpu *cpu)
@@ -106,6 +118,7 @@ static void exit_nmi(struct cpu *cpu)
 
     cpu->counters[COUNTER_EXIT_NMI]++;
     __asm__ volatile("int $2" : : : "memory");
+    vmx_virtual_apic_nmi(cpu);
     state = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
     if (state & INTERRUPTIBILITY_NMI && !vmx->nmi_may_be_blocked)
         vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, state & ~(uint64_t)INTERRUPTIBILITY_NMI);
@@ -157,8 +170,10 @@ static void exit_nmi_window(struct cpu *cpu)
 
 static void exit_preemption_timer(struct cpu *cpu)
 {
-    cpu->counters[COUNTER_EXIT_OTHER]++;
+    cpu->counters[COUNTER_EXIT_TIMER]++;
     vmx_exit_within(cpu, VMX_NEVER);
+    if (!vmx_of(cpu)->virtual_apic.rechecks)
+        selftest_ends(cpu, "the micro-guest did not come to its end");
     step_delivery_ended(cpu);
 }
 
@@ -250,13 +265,16 @@ typedef void exit_handler(struct cpu *cpu);
 
 static exit_handler *const handlers[] = {
     [EXIT_REASON_EXCEPTION_OR_NMI] = exit_exception_or_nmi,
+    [EXIT_REASON_EXTERNAL_INTERRUPT] = vmx_exit_external_interrupt,
     [EXIT_REASON_TRIPLE_FAULT] = exit_triple_fault,
     [EXIT_REASON_INIT] = exit_init,
     [EXIT_REASON_SIPI] = exit_sipi,
+    [EXIT_REASON_INTERRUPT_WINDOW] = vmx_exit_interrupt_window,
     [EXIT_REASON_NMI_WINDOW] = exit_nmi_window,
     [EXIT_REASON_TASK_SWITCH] = vmx_exit_task_switch,
     [EXIT_REASON_CPUID] = exit_cpuid,
     [EXIT_REASON_GETSEC] = exit_vmx_instruction,
+    [EXIT_REASON_HLT] = vmx_exit_hlt,
     [EXIT_REASON_INVD] = exit_invd,
     [EXIT_REASON_RSM] = exit_vmx_instruction,
     [EXIT_REASON_VMCALL ... EXIT_REASON_VMXON] = exit_vmx_instruction,
@@ -265,11 +283,14 @@ static exit_handler *const handlers[] = {
     [EXIT_REASON_RDMSR] = exit_rdmsr,
     [EXIT_REASON_WRMSR] = exit_wrmsr,
     [EXIT_REASON_MTF] = exit_monitor_trap,
+    [EXIT_REASON_APIC_ACCESS] = exit_apic_access,
+    [EXIT_REASON_VIRTUALIZED_EOI] = vmx_exit_virtualized_eoi,
     [EXIT_REASON_EPT_VIOLATION] = exit_ept_violation,
     [EXIT_REASON_INVEPT] = exit_vmx_instruction,
     [EXIT_REASON_PREEMPTION_TIMER] = exit_preemption_timer,
     [EXIT_REASON_INVVPID] = exit_vmx_instruction,
     [EXIT_REASON_XSETBV] = exit_xsetbv,
+    [EXIT_REASON_APIC_WRITE] = vmx_exit_apic_write,
     [EXIT_REASON_VMFUNC] = exit_vmx_instruction,
 };
 

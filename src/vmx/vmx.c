@@ -30,6 +30,7 @@ static bool prepare(const struct capabilities *capabilities, char *error, size_t
     vmx_bitmaps_prepare();
     vmx_ept_prepare(capabilities);
     vmx_vmcs_prepare(capabilities);
+    vmx_virtual_apic_prepare(capabilities);
     return true;
 }
 
@@ -75,6 +76,7 @@ static void enable(struct cpu *cpu)
     vmx_host_initialise(cpu);
     vmx_vmcs_initialise(cpu);
     vmx_ept_initialise(cpu);
+    vmx_virtual_apic_initialise(cpu);
     vmx_unblock_nmis();         /* firmware may have left them blocked */
     cpu->enabled = true;
 }

@@ -11,6 +11,7 @@
 #include "core/backend.h"
 #include "core/cpu.h"
 #include "probe/capabilities.h"
+#include "vmx/virtual_apic.h"
 #include "x86/vmcs.h"
 
 /* MSRs that VM entries and exits switch by an area in memory where no control does it. */
@@ -33,6 +34,7 @@ struct vmx_cpu {
     uint64_t exits_at_sipi;         /* how many exits there had been when the last SIPI came */
     uint32_t launched;
     uint32_t soft_length;           /* bytes of the instruction that raised the queued soft event */
+    struct virtual_apic virtual_apic;
     bool in_vmx_operation;
     bool flush_ept, flush_vpid;     /* before the next entry */
     bool nmi_may_be_blocked;        /* since one was injected; an exit may show the contrary */

@@ -12,6 +12,7 @@
 /* 16-bit fields. */
 #define VMCS_VPID                       0x0000
 #define VMCS_GUEST_ES_SELECTOR          0x0800  /* then CS, SS, DS, FS, GS, LDTR, TR: 2 apart */
+#define VMCS_GUEST_INTERRUPT_STATUS     0x0810
 #define VMCS_HOST_ES_SELECTOR           0x0c00
 #define VMCS_HOST_CS_SELECTOR           0x0c02
 #define VMCS_HOST_SS_SELECTOR           0x0c04
@@ -28,7 +29,10 @@
 #define VMCS_EXIT_MSR_LOAD_ADDRESS      0x2008
 #define VMCS_ENTRY_MSR_LOAD_ADDRESS     0x200a
 #define VMCS_TSC_OFFSET                 0x2010
+#define VMCS_VIRTUAL_APIC_ADDRESS       0x2012
+#define VMCS_APIC_ACCESS_ADDRESS        0x2014
 #define VMCS_EPT_POINTER                0x201a
+#define VMCS_EOI_EXIT_BITMAP0           0x201c  /* four of them, 2 apart */
 #define VMCS_XSS_EXITING_BITMAP         0x202c
 #define VMCS_GUEST_PHYSICAL_ADDRESS     0x2400
 #define VMCS_LINK_POINTER               0x2800
@@ -54,6 +58,7 @@
 #define VMCS_ENTRY_INTERRUPTION         0x4016
 #define VMCS_ENTRY_EXCEPTION_ERROR      0x4018
 #define VMCS_ENTRY_INSTRUCTION_LENGTH   0x401a
+#define VMCS_TPR_THRESHOLD              0x401c
 #define VMCS_PROCBASED2_CONTROLS        0x401e
 #define VMCS_INSTRUCTION_ERROR          0x4400
 #define VMCS_EXIT_REASON                0x4402
@@ -111,6 +116,10 @@
 #define VMCS_SEGMENT_HIGH               0x0f000u
 #define VMCS_SEGMENT_UNUSABLE           0x10000u
 
+/* Guest interrupt status: the highest vector requested (RVI), and above it the one in service (SVI). */
+#define INTERRUPT_STATUS_RVI            0x00ffu
+#define INTERRUPT_STATUS_SVI_SHIFT      8
+
 /* Interruptibility state. */
 #define INTERRUPTIBILITY_STI            (1u << 0)
 #define INTERRUPTIBILITY_MOV_SS         (1u << 1)
@@ -148,6 +157,11 @@
 #define QUALIFICATION_IO_IN             (1u << 3)
 #define QUALIFICATION_IO_STRING         (1u << 4)
 #define QUALIFICATION_IO_PORT_SHIFT     16
+/* APIC accesses and APIC writes. */
+#define QUALIFICATION_APIC_OFFSET       UINT64_C(0xfff)
+#define QUALIFICATION_APIC_TYPE_SHIFT   12
+#define QUALIFICATION_APIC_TYPE         UINT64_C(0xf)
+#define   APIC_LINEAR_WRITE             1u
 /* EPT violations. */
 #define QUALIFICATION_EPT_WRITE         (1u << 1)
 #define QUALIFICATION_EPT_NMI_UNBLOCKED (1u << 12)
@@ -163,6 +177,7 @@
 #define EXIT_REASON_TASK_SWITCH         9
 #define EXIT_REASON_CPUID               10
 #define EXIT_REASON_GETSEC              11
+#define EXIT_REASON_HLT                 12
 #define EXIT_REASON_INVD                13
 #define EXIT_REASON_RSM                 17
 #define EXIT_REASON_VMCALL              18
@@ -175,12 +190,15 @@
 #define EXIT_REASON_MSR_LOADING         34
 #define EXIT_REASON_MTF                 37
 #define EXIT_REASON_MACHINE_CHECK       41
+#define EXIT_REASON_APIC_ACCESS         44
+#define EXIT_REASON_VIRTUALIZED_EOI     45
 #define EXIT_REASON_EPT_VIOLATION       48
 #define EXIT_REASON_EPT_MISCONFIGURATION 49
 #define EXIT_REASON_INVEPT              50
 #define EXIT_REASON_PREEMPTION_TIMER    52
 #define EXIT_REASON_INVVPID             53
 #define EXIT_REASON_XSETBV              55
+#define EXIT_REASON_APIC_WRITE          56
 #define EXIT_REASON_VMFUNC              59
 
 #define INVALIDATE_SINGLE_CONTEXT       1

@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Virtual interrupts (SDM Vol 3: APIC Virtualization and Virtual Interrupts). The processor keeps
+ * TPR, PPR, ISR and IRR of the guest on the virtual-APIC page and delivers from there; everything
+ * else of the APIC is the hardware's: timer, LVT, destinations, errors, messages.
+ *
+ * External interrupts exit. An edge-triggered one is ended in hardware at once, so that the next
+ * comes; a level-triggered one when the guest ends it, else its line would ask again. The hardware
+ * ends the highest vector in service, which need not be the guest's: what was ended out of order
+ * waits for its turn. A vector that the hardware did not put into service is the 8259's, or spurious:
+ * no APIC holds it, and it is injected as it is.
+ *
+ * The exit acknowledges the interrupt, but for a CPU that an 8259 can interrupt: that one must not
+ * be acknowledged before the guest would take it (which may mask it first), so there the host lets
+ * interrupts in itself, and while an 8259 waits for the guest, interrupts do not exit (`shut`).
+ *
+ * While interrupts do not exit, because of that or because the machine does not leave a guest that
+ * was entered with IF=0 (machine.interrupts_need_if), what is requested is looked for before each
+ * entry with IF=0 and by the preemption timer: the guest could see it in IRR. */
+#include "vmx/virtual_apic.h"
+
+#include <string.h>
+
+#include "apic/local.h"
+#include "apic/policy.h"
+#include "core/advance.h"
+#include "core/exceptions.h"
+#include "core/hidden.h"
+#include "core/machine.h"
+#include "core/step.h"
+#include "vmx/vmx.h"
+#include "x2apic/base.h"
+#include "x86/msr.h"
+#include "x86/registers.h"
+
+#define PAGE                4096
+#define RECHECK_TICKS       50000   /* of the TSC, while interrupts are off and do not exit */
+#define RECHECK_TURNS       16      /* interrupts taken at a time: they may come for ever */
+#define NO_VECTOR           0       /* of RVI and SVI */
+
+#define SEALED __attribute__((section(".sealed")))
+SEALED static uint8_t *pages;       /* one a CPU, then the APIC-access page */
+SEALED static uint32_t recheck_units;
+
+static const uint16_t controls[] = {
+    CAPABILITY_VMX_TPR_SHADOW,
+    CAPABILITY_VMX_VIRTUALIZE_APIC_ACCESSES,
+    CAPABILITY_VMX_APIC_REGISTER_VIRTUALIZATION,
+};
+
+static struct virtual_apic *of(struct cpu *cpu)
+{
+    return &vmx_of(cpu)->virtual_apic;
+}
+
+static uint32_t *register_at(struct cpu *cpu, uint32_t offset)
+{
+    return (uint32_t *)(of(cpu)->page + offset);
+}
+
+void vmx_virtual_apic_prepare(const struct capabilities *capabilities)
+{
+    if (!vmx_control_allowed(CAPABILITY_VMX_VIRTUAL_INTERRUPT_DELIVERY))
+        return;
+    pages = hidden_allocate((cpu_count + 1) * PAGE, PAGE);
+    recheck_units = RECHECK_TICKS >> capabilities->vmx_preemption_timer_shift;
+}
+
+uint64_t vmx_apic_access_page(void)
+{
+    return physical_of(pages + cpu_count * PAGE);
+}
+
+void vmx_virtual_apic_initialise(struct cpu *cpu)
+{
+    of(cpu)->on = false;
+    of(cpu)->shut = false;
+    of(cpu)->watched = false;
+    of(cpu)->rechecks = false;
+}
+
+/* ---- the state of the page ---- */
+
+static void set_watched(struct cpu *cpu)
+{
+    of(cpu)->watched = (of(cpu)->on && (machine.interrupts_need_if || of(cpu)->shut))
+                    || vector_set_lowest(&of(cpu)->direct) >= 0;
+}
+
+/* Virtual interrupts can only be delivered while external ones exit. */
+static void set_shut(struct cpu *cpu, bool shut)
+{
+    of(cpu)->shut = shut;
+    vmx_control_set(cpu, CAPABILITY_VMX_EXTERNAL_INTERRUPT_EXITING, !shut);
+    vmx_control_set(cpu, CAPABILITY_VMX_VIRTUAL_INTERRUPT_DELIVERY, !shut);
+    set_watched(cpu);
+}
+
+/* Firmware and systems connect an 8259 to the bootstrap processor: by LINT0, or through an I/O APIC. */
+static void choose_acknowledgement(struct cpu *cpu)
+{
+    uint32_t lint0 = *register_at(cpu, APIC_LVT_LINT0);
+    bool external = (lint0 & APIC_LVT_DELIVERY_MODE) == APIC_LVT_EXTINT && !(lint0 & APIC_LVT_MASKED);
+
+    vmx_control_set(cpu, CAPABILITY_VMX_EXIT_ACKNOWLEDGE_INTERRUPT,
+                    !external && !(msr_read(MSR_IA32_APIC_BASE) & APIC_BASE_BSP));
+}
+
+static void set_eoi_exit(struct cpu *cpu, uint8_t vector, bool exits)
+{
+    uint64_t *word = &of(cpu)->eoi_exits[vector >> 6], bit = UINT64_C(1) << (vector & 63);
+
+    if (!(*word & bit) == !exits)
+        return;
+    *word ^= bit;
+    vmcs_write(VMCS_EOI_EXIT_BITMAP0 + 2 * (vector >> 6), *word);
+}
+
+/* What was in service before the guest came is the hardware's to end, too. */
+static void load(struct cpu *cpu)
+{
+    struct virtual_apic *apic = of(cpu);
+    int served;
+
+    memset(apic->page, 0, PAGE);
+    apic_policy_snapshot(cpu, apic->page);
+    memset(&apic->ended, 0, sizeof apic->ended);
+    memset(&apic->direct, 0, sizeof apic->direct);
+    memset(apic->eoi_exits, 0, sizeof apic->eoi_exits);
+    for (unsigned i = 0; i < APIC_VECTOR_REGISTERS; i++) {
+        apic->in_service.word[i] = *register_at(cpu, APIC_ISR0 + i * APIC_REGISTER_STRIDE);
+        *register_at(cpu, APIC_IRR0 + i * APIC_REGISTER_STRIDE) = 0;
+        apic->eoi_exits[i / 2] |= (uint64_t)apic->in_service.word[i] << (i & 1) * 32;
+    }
+    for (unsigned i = 0; i < 4; i++)
+        vmcs_write(VMCS_EOI_EXIT_BITMAP0 + 2 * i, apic->eoi_exits[i]);
+    served = vector_set_highest(&apic->in_service);
+    vmcs_write(VMCS_GUEST_INTERRUPT_STATUS,
+               (served < 0 ? NO_VECTOR : (uint32_t)served) << INTERRUPT_STATUS_SVI_SHIFT);
+    local_apic_write(APIC_TPR, 0);
+    set_shut(cpu, false);
+    choose_acknowledgement(cpu);
+}
+
+static void set_controls(struct cpu *cpu, bool on)
+{
+    for (unsigned i = 0; i < sizeof controls / sizeof controls[0]; i++)
+        vmx_control_set(cpu, controls[i], on);
+}
+
+void vmx_virtual_apic_start(struct cpu *cpu)
+{
+    struct virtual_apic *apic = of(cpu);
+
+    if (apic->on)
+        return;
+    apic->page = pages + cpu->index * PAGE;
+    apic->on = true;
+    load(cpu);
+    vmcs_write(VMCS_VIRTUAL_APIC_ADDRESS, physical_of(apic->page));
+    vmcs_write(VMCS_APIC_ACCESS_ADDRESS, vmx_apic_access_page());
+    vmcs_write(VMCS_TPR_THRESHOLD, 0);
+    set_controls(cpu, true);
+    vmx_control_set(cpu, CAPABILITY_VMX_HLT_EXITING, machine.halt_needs_exit);
+}
+
+void vmx_virtual_apic_reset(struct cpu *cpu)
+{
+    load(cpu);
+    *register_at(cpu, APIC_ICR_LOW) = cpu->apic.icr_low;
+}
+
+/* ---- interrupts ---- */
+
+static void request(struct cpu *cpu, uint8_t vector)
+{
+    uint32_t status = (uint32_t)vmcs_read(VMCS_GUEST_INTERRUPT_STATUS);
+
+    vector_register_add(of(cpu)->page, APIC_IRR0, vector);
+    if (vector > (status & INTERRUPT_STATUS_RVI))
+        vmcs_write(VMCS_GUEST_INTERRUPT_STATUS, (status & ~INTERRUPT_STATUS_RVI) | vector);
+}
+
+static bool in_hardware(uint32_t offset, uint8_t vector)
+{
+    return local_apic_read(offset + (vector >> 5) * APIC_REGISTER_STRIDE) >> (vector & 31) & 1;
+}
+
+/* The hardware masks the performance-monitoring entry when it delivers it. */
+static void follow_mask(struct cpu *cpu)
+{
+    uint32_t *entry = register_at(cpu, APIC_LVT_PERFORMANCE);
+
+    if (*entry && !(*entry & APIC_LVT_MASKED))
+        *entry = local_apic_read(APIC_LVT_PERFORMANCE);
+}
+
+/* An interrupt that the processor has acknowledged, in whatever context. */
+static void accept(struct cpu *cpu, uint8_t vector)
+{
+    struct virtual_apic *apic = of(cpu);
+
+    if (!in_hardware(APIC_ISR0, vector) || vector_set_has(&apic->in_service, vector)) {
+        cpu->counters[COUNTER_INTERRUPT_DIRECT]++;
+        vector_set_add(&apic->direct, vector);
+        apic->watched = true;
+        return;
+    }
+    if (in_hardware(APIC_TMR0, vector)) {
+        vector_set_add(&apic->in_service, vector);
+        vector_register_add(apic->page, APIC_TMR0, vector);
+        set_eoi_exit(cpu, vector, true);
+    } else {
+        local_apic_write(APIC_EOI, 0);
+        vector_register_remove(apic->page, APIC_TMR0, vector);
+        set_eoi_exit(cpu, vector, false);
+    }
+    follow_mask(cpu);
+    request(cpu, vector);
+}
+
+void vmx_virtual_apic_nmi(struct cpu *cpu)
+{
+    if (of(cpu)->on)
+        follow_mask(cpu);
+}
+
+static void accept_here(uint8_t vector)
+{
+    accept(this_cpu(), vector);
+}
+
+/* Whether the hardware's APIC has one for the processor now. */
+static bool apic_has_interrupt(void)
+{
+    uint32_t priority = local_apic_read(APIC_PPR);
+
+    for (unsigned i = APIC_VECTOR_REGISTERS; i-- > (priority & 0xf0) >> 5;) {
+        uint32_t word = local_apic_read(APIC_IRR0 + i * APIC_REGISTER_STRIDE);
+
+        if (word)
+            return i * 32 + 31 - (unsigned)__builtin_clz(word) > (priority | 0xf);
+    }
+    return false;
+}
+
+static bool can_take(struct cpu *cpu)
+{
+    return vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF && !vmx_interrupt_shadow_read(cpu)
+        && !cpu->event.valid && !step_active(cpu);
+}
+
+void vmx_exit_external_interrupt(struct cpu *cpu)
+{
+    uint32_t information = (uint32_t)vmcs_read(VMCS_EXIT_INTERRUPTION);
+
+    cpu->counters[COUNTER_EXIT_INTERRUPT]++;
+    if (information & INTERRUPTION_VALID)
+        accept(cpu, information & INTERRUPTION_VECTOR);
+    else if (can_take(cpu) || apic_has_interrupt())
+        exceptions_take_interrupt(accept_here);
+    else
+        set_shut(cpu, true);
+}
+
+/* The guest's HLT, where the processor would not look for what is requested already. */
+void vmx_exit_hlt(struct cpu *cpu)
+{
+    const uint8_t *page = of(cpu)->page;
+    int requested = vector_register_highest(page, APIC_IRR0);
+    uint32_t priority = vector_processor_priority(page[APIC_TPR],
+                                                  vector_register_highest(page, APIC_ISR0));
+    bool wakes = vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF && requested > (int)(priority | 0xf);
+
+    cpu->counters[COUNTER_EXIT_HLT]++;
+    guest_advance_to(cpu, vmx_next_rip(cpu));
+    if (!wakes && !cpu->event.valid)
+        vmcs_write(VMCS_GUEST_ACTIVITY, ACTIVITY_HLT);
+}
+
+/* The guest has ended `vector`: what can be ended in hardware now is. */
+static void end_in_hardware(struct cpu *cpu, uint8_t vector)
+{
+    struct virtual_apic *apic = of(cpu);
+    int highest;
+
+    if (vector_set_has(&apic->in_service, vector))
+        vector_set_add(&apic->ended, vector);
+    while ((highest = vector_set_highest(&apic->in_service)) >= 0
+           && vector_set_has(&apic->ended, (uint8_t)highest)) {
+        local_apic_write(APIC_EOI, 0);
+        vector_set_remove(&apic->in_service, (uint8_t)highest);
+        vector_set_remove(&apic->ended, (uint8_t)highest);
+    }
+}
+
+void vmx_exit_virtualized_eoi(struct cpu *cpu)
+{
+    cpu->counters[COUNTER_EXIT_EOI]++;
+    end_in_hardware(cpu, (uint8_t)vmcs_read(VMCS_EXIT_QUALIFICATION));
+}
+
+/* What the processor does itself when it carries out the guest's write (EOI Virtualization). */
+static void end_of_interrupt(struct cpu *cpu)
+{
+    uint32_t status = (uint32_t)vmcs_read(VMCS_GUEST_INTERRUPT_STATUS);
+    uint8_t vector = (uint8_t)(status >> INTERRUPT_STATUS_SVI_SHIFT);
+    int next;
+
+    vector_register_remove(of(cpu)->page, APIC_ISR0, vector);
+    next = vector_register_highest(of(cpu)->page, APIC_ISR0);
+    vmcs_write(VMCS_GUEST_INTERRUPT_STATUS,
+               (status & INTERRUPT_STATUS_RVI)
+               | (next < 0 ? NO_VECTOR : (uint32_t)next) << INTERRUPT_STATUS_SVI_SHIFT);
+    end_in_hardware(cpu, vector);
+}
+
+/* What is requested goes back: an edge-triggered one as a message to the CPU itself, a level-triggered
+ * one by ending it in hardware, since its line asks again. */
+static void hand_back(struct cpu *cpu)
+{
+    struct virtual_apic *apic = of(cpu);
+    int vector;
+
+    while ((vector = vector_register_highest(apic->page, APIC_IRR0)) >= 0) {
+        vector_register_remove(apic->page, APIC_IRR0, (uint8_t)vector);
+        if (vector_set_has(&apic->in_service, (uint8_t)vector))
+            end_in_hardware(cpu, (uint8_t)vector);
+        else
+            local_apic_send(cpu->apic_id, APIC_ICR_ASSERT | (uint32_t)vector);
+    }
+}
+
+void vmx_virtual_apic_stop(struct cpu *cpu)
+{
+    if (!of(cpu)->on)
+        return;
+    hand_back(cpu);
+    set_shut(cpu, true);
+    set_controls(cpu, false);
+    vmx_control_set(cpu, CAPABILITY_VMX_HLT_EXITING, false);
+    vmx_control_set(cpu, CAPABILITY_VMX_EXIT_ACKNOWLEDGE_INTERRUPT, false);
+    vmx_control_set(cpu, CAPABILITY_VMX_INTERRUPT_WINDOW_EXITING, false);
+    if (of(cpu)->rechecks)
+        vmx_exit_within(cpu, VMX_NEVER);
+    local_apic_write(APIC_TPR, *register_at(cpu, APIC_TPR));
+    vmx_virtual_apic_initialise(cpu);
+    set_watched(cpu);
+}
+
+/* ---- registers ---- */
+
+/* The guest reads what the hardware made of its write: reserved bits, masks, errors. */
+static void refresh(struct cpu *cpu, uint32_t offset)
+{
+    const struct apic_register *row = apic_register_at(offset);
+
+    if (row && (row->xapic == APIC_ACCESS_READ || row->xapic == APIC_ACCESS_READ_WRITE)
+        && apic_register_present(row, *register_at(cpu, APIC_VERSION)))
+        *register_at(cpu, offset) = apic_policy_read(cpu, offset);
+}
+
+/* Disabling the APIC by software masks it. */
+static void refresh_lvt(struct cpu *cpu)
+{
+    refresh(cpu, APIC_LVT_CMCI);
+    for (uint32_t offset = APIC_LVT_TIMER; offset <= APIC_LVT_ERROR; offset += APIC_REGISTER_STRIDE)
+        refresh(cpu, offset);
+}
+
+/* The hardware knows when the message has gone; the guest may have read that it has long ago. */
+static void send(struct cpu *cpu, uint32_t low)
+{
+    cpu->apic.icr_high = *register_at(cpu, APIC_ICR_HIGH);
+    if (!guest_apic_is_translated(cpu)) {
+        local_apic_wait_until_idle();
+        local_apic_write(APIC_ICR_HIGH, cpu->apic.icr_high);
+    }
+    apic_policy_write(cpu, APIC_ICR_LOW, low);
+    *register_at(cpu, APIC_ICR_LOW) = cpu->apic.icr_low;
+}
+
+/* A write to the registers that are virtual goes nowhere else. */
+static bool is_virtual(uint32_t offset)
+{
+    return offset == APIC_PPR || (offset >= APIC_ISR0 && offset < APIC_ESR);
+}
+
+void vmx_virtual_apic_write(struct cpu *cpu, uint32_t offset, uint32_t value)
+{
+    switch (offset) {
+    case APIC_TPR:
+        *register_at(cpu, APIC_TPR) = value & 0xff;     /* the next entry makes PPR of it */
+        return;
+    case APIC_EOI:
+        end_of_interrupt(cpu);
+        return;
+    case APIC_ICR_HIGH:
+        *register_at(cpu, APIC_ICR_HIGH) = value & 0xff000000;
+        return;
+    case APIC_ICR_LOW:
+        send(cpu, value);
+        return;
+    default:
+        apic_policy_write(cpu, offset, value);
+        if (!is_virtual(offset))
+            refresh(cpu, offset);
+        break;
+    }
+    if (offset == APIC_SVR)
+        refresh_lvt(cpu);
+    if (offset == APIC_SVR || offset == APIC_LVT_LINT0)
+        choose_acknowledgement(cpu);
+}
+
+/* A write that does not begin at a register is undefined by the manuals and goes nowhere. */
+void vmx_exit_apic_write(struct cpu *cpu)
+{
+    uint32_t offset = (uint32_t)(vmcs_read(VMCS_EXIT_QUALIFICATION) & QUALIFICATION_APIC_OFFSET);
+    uint32_t start = offset & ~(APIC_REGISTER_STRIDE - 1);
+
+    cpu->counters[COUNTER_EXIT_APIC_WRITE]++;
+    if (offset == start)
+        vmx_virtual_apic_write(cpu, offset, *register_at(cpu, offset));
+    else if (start != APIC_ICR_LOW)
+        refresh(cpu, start);
+}
+
+void vmx_virtual_apic_snapshot(struct cpu *cpu, void *page, uint32_t offset)
+{
+    const uint8_t *from = of(cpu)->page;
+    uint8_t *to = page;
+    uint32_t start = offset & ~(APIC_REGISTER_STRIDE - 1);
+    int served = vector_register_highest(from, APIC_ISR0);
+
+    apic_policy_snapshot(cpu, page);
+    memcpy(to + APIC_TPR, from + APIC_TPR, 4);
+    memcpy(to + APIC_ISR0, from + APIC_ISR0, APIC_ESR - APIC_ISR0);
+    memcpy(to + APIC_ICR_LOW, from + APIC_ICR_LOW, 4);
+    memcpy(to + APIC_ICR_HIGH, from + APIC_ICR_HIGH, 4);
+    *(uint32_t *)(to + APIC_PPR) = vector_processor_priority(from[APIC_TPR], served);
+    *(uint32_t *)(to + APIC_APR) =
+        vector_arbitration_priority(from[APIC_TPR], served,
+                                    vector_register_highest(from, APIC_IRR0));
+    if (start && !apic_register_at(start))
+        *(uint32_t *)(to + start) = apic_policy_read(cpu, start);
+}
+
+/* ---- before an entry ---- */
+
+static void look_for_interrupts(struct cpu *cpu)
+{
+    bool blind = !(vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF);
+
+    for (unsigned i = 0; i < RECHECK_TURNS && blind && apic_has_interrupt(); i++)
+        exceptions_take_interrupt(accept_here);
+    /* Others need the timer more: their exit comes here, too. */
+    if ((step_active(cpu) && cpu->step.delivery) || cpu->nmi.pending)
+        return;
+    if (blind || of(cpu)->rechecks)
+        vmx_exit_within(cpu, blind ? recheck_units : VMX_NEVER);
+    of(cpu)->rechecks = blind;
+}
+
+static void deliver_direct(struct cpu *cpu)
+{
+    struct virtual_apic *apic = of(cpu);
+    int vector = vector_set_lowest(&apic->direct);
+
+    if (vector >= 0 && can_take(cpu)) {
+        vector_set_remove(&apic->direct, (uint8_t)vector);
+        cpu->event = (struct event){ .valid = true, .vector = (uint8_t)vector,
+                                     .type = EVENT_EXTERNAL_INTERRUPT };
+        vector = vector_set_lowest(&apic->direct);
+    }
+    vmx_control_set(cpu, CAPABILITY_VMX_INTERRUPT_WINDOW_EXITING,
+                    vector >= 0 || of(cpu)->shut);
+    set_watched(cpu);
+}
+
+/* The 8259's interrupt exits again, at once, when it is no longer shut out. */
+void vmx_virtual_apic_before_entry(struct cpu *cpu)
+{
+    if (of(cpu)->shut && can_take(cpu))
+        set_shut(cpu, false);
+    if (of(cpu)->on && (machine.interrupts_need_if || of(cpu)->shut || of(cpu)->rechecks))
+        look_for_interrupts(cpu);
+    deliver_direct(cpu);
+}
+
+/* What waited for the window is injected before the entry that follows. */
+void vmx_exit_interrupt_window(struct cpu *cpu)
+{
+    cpu->counters[COUNTER_EXIT_INTERRUPT_WINDOW]++;
+    vmx_control_set(cpu, CAPABILITY_VMX_INTERRUPT_WINDOW_EXITING, false);
+}
