@@ -10,6 +10,7 @@
 #include "core/machine.h"
 #include "core/step.h"
 #include "core/vcpu.h"
+#include "probe/selftest_apicv.h"
 #include "probe/selftest_startup.h"
 #include "strategies/bind.h"
 #include "strategies/mtf/pending.h"
@@ -22,11 +23,12 @@
 #define REAL_CODE       0x09b
 #define REAL_DATA       0x093
 #define TEST_PRIORITY   0x10
+#define FIRST_INTERRUPT 32
 
 extern const char selftest_guest_start[], selftest_guest_end[], selftest_nop[], selftest_nop_end[];
 extern const char selftest_rep[], selftest_fault[], selftest_fault_landing[], selftest_apic[];
 extern const char selftest_nmi[], selftest_handler_nmi[], selftest_handler_divide[];
-extern const char selftest_hypercall[];
+extern const char selftest_hypercall[], selftest_handler_interrupt[];
 
 static uint16_t *page;                  /* the micro-guest's memory, at its address 0 */
 static bool running;
@@ -74,11 +76,12 @@ void selftest_reset(struct cpu *cpu, const char *label)
     ended_by = NULL;
 }
 
-void selftest_enter(struct cpu *cpu)
+const char *selftest_enter(struct cpu *cpu)
 {
     running = true;
     backend->run(cpu);
     running = false;
+    return ended_by;
 }
 
 /* A plain instruction, one iteration of a REP, a fault inside the step: the three ways in which a
@@ -146,9 +149,11 @@ static const char *test_mtf(struct cpu *cpu)
 
 static enum selftest_verdict verdict_of(const char *detail)
 {
-    if (!detail || detail == pending_before || detail == pending_after || detail == cause_hidden)
+    if (!detail || detail == pending_before || detail == pending_after || detail == cause_hidden
+        || detail == selftest_apicv_need_if)
         return SELFTEST_PASSED;
-    return detail == selftest_startup_limited ? SELFTEST_LIMITED : SELFTEST_FAILED;
+    return detail == selftest_startup_limited || detail == selftest_apicv_limited
+         ? SELFTEST_LIMITED : SELFTEST_FAILED;
 }
 
 static const char *test_apic_page(struct cpu *cpu)
@@ -197,6 +202,7 @@ static const struct {
     { STRATEGY_STARTUP_SIPI, selftest_startup },
     { STRATEGY_STEP_MTF, test_mtf },
     { STRATEGY_STEP_DBSTEP, test_dbstep },  /* after the others: the tests below step with it */
+    { STRATEGY_APIC_APICV, selftest_apicv_run },
     { STRATEGY_APIC_PAGE, test_apic_page },
     { STRATEGY_NMI_VNMI, test_nmi },
     { STRATEGY_NMI_POLL, test_nmi },
@@ -235,6 +241,8 @@ static bool prepare(struct cpu *cpu, const struct capabilities *capabilities)
     page = hidden_allocate(4096, 4096);
     page[VECTOR_DE * 2] = address_of(selftest_handler_divide);
     page[VECTOR_NMI * 2] = address_of(selftest_handler_nmi);
+    for (unsigned vector = FIRST_INTERRUPT; vector <= UINT8_MAX; vector++)
+        page[vector * 2] = address_of(selftest_handler_interrupt);
     memcpy((char *)page + CODE, selftest_guest_start,
            (size_t)(selftest_guest_end - selftest_guest_start));
     memcpy((char *)page + address_of(selftest_hypercall), backend->hypercall,

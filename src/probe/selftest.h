@@ -22,10 +22,11 @@ size_t selftest_run(struct capabilities *capabilities, enum backend_id id,
 bool selftest_ends(struct cpu *cpu, const char *unexpected);
 
 /* For the tests in files of their own: the labels of the micro-guest that they enter at, its state for
- * an entry, the entry itself (until the micro-guest is left), and its memory in a CPU's view. */
-extern const char selftest_spin[], selftest_nop[];
+ * an entry, the entry itself (until the micro-guest is left: NULL when its hypercall did that), and its memory in a CPU's view. */
+extern const char selftest_spin[], selftest_nop[], selftest_apicv[], selftest_interrupt[],
+    selftest_halt[];
 void selftest_reset(struct cpu *cpu, const char *label);
-void selftest_enter(struct cpu *cpu);
+const char *selftest_enter(struct cpu *cpu);
 void selftest_map(struct cpu *cpu);
 
 /* For core/step.c: the step that a self-test asked for finished or was cancelled. */

@@ -7,6 +7,7 @@
         .global selftest_nop, selftest_nop_end, selftest_rep, selftest_fault, selftest_fault_landing
         .global selftest_apic, selftest_nmi, selftest_handler_nmi, selftest_handler_divide
         .global selftest_hypercall, selftest_spin
+        .global selftest_apicv, selftest_interrupt, selftest_halt, selftest_handler_interrupt
         .code16
         .balign 16
 selftest_guest_start:
@@ -30,6 +31,32 @@ selftest_apic:
         movl    0x80, %ebx
         movl    %edx, 0x80
         jmp     selftest_hypercall
+/* Writes to TPR, EOI and ICR. */
+selftest_apicv:
+        movl    %eax, 0x80
+        movl    0x80, %ebx
+        movl    %edx, 0x80
+        movl    $0, 0xb0
+        movl    %ecx, 0x300
+        jmp     selftest_hypercall
+/* A message to the CPU itself, and the interrupt that it makes. */
+selftest_interrupt:
+        sti
+        movl    %edx, 0x310
+        movl    %ecx, 0x300
+        nop
+        nop
+        cli
+        jmp     selftest_hypercall
+
+/* A message to the CPU itself, which wakes it. */
+selftest_halt:
+        movl    %ecx, 0x300
+        sti
+        hlt
+        cli
+        jmp     selftest_hypercall
+
 /* An NMI is delivered here; its handler returns. */
 selftest_nmi:
         nop
@@ -47,6 +74,10 @@ selftest_spin:
 
 selftest_handler_nmi:
         incw    %bp
+        iretw
+selftest_handler_interrupt:
+        incw    %si
+        movl    $0, 0xb0
         iretw
 selftest_handler_divide:
         incw    %di

@@ -39,6 +39,10 @@ struct apic_operations {
     void (*icr_disturbed)(struct cpu *cpu);
     /* It does again. */
     void (*icr_restored)(struct cpu *cpu);
+    /* INIT has put the hardware's APIC into its INIT state. NULL: nothing else is to be reset. */
+    void (*reset)(struct cpu *cpu);
+    /* The guest's APIC leaves xAPIC mode: what it holds goes back to the hardware. NULL: it is there. */
+    void (*detach)(struct cpu *cpu);
 };
 
 /* `startup`: how INIT and SIPI are seen. */
@@ -91,6 +95,7 @@ extern struct binding binding;
 
 extern const struct step_operations dbstep_operations, mtf_operations;
 extern const struct apic_operations apic_page_operations, apic_passthrough_operations;
+extern const struct apic_operations apicv_operations;
 extern const struct startup_operations startup_icr_operations, startup_sipi_operations;
 extern const struct x2apic_operations x2apic_passthrough_operations, x2apic_msr_operations;
 extern const struct x2apic_operations x2apic_hide_operations;

@@ -96,6 +96,8 @@ void guest_apic_init(struct cpu *cpu)
 {
     reset_registers(cpu);
     guest_apic_refresh_identity(cpu);
+    if (cpu->apic.mode == APIC_MODE_XAPIC && binding.apic->reset)
+        binding.apic->reset(cpu);
     apic_policy_icr_disturbed(cpu);
 }
 
@@ -157,6 +159,8 @@ bool guest_apic_base_write(struct cpu *cpu, uint64_t value)
         return true;
     hide_page(cpu);
     cpu->apic.base = address;
+    if (mode != cpu->apic.mode && cpu->apic.mode == APIC_MODE_XAPIC && binding.apic->detach)
+        binding.apic->detach(cpu);
     if (mode != cpu->apic.mode)
         change_mode(cpu, mode);
     show_page(cpu);

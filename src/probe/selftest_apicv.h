@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The self-test of apic=apicv. */
+#ifndef SEXTANT_PROBE_SELFTEST_APICV_H
+#define SEXTANT_PROBE_SELFTEST_APICV_H
+
+struct cpu;
+
+/* Answers of a machine that does not leave a guest that was entered with interrupts off for one: the
+ * test is passed, or the strategy is not to be preferred. */
+extern const char selftest_apicv_need_if[], selftest_apicv_limited[];
+
+/* What went wrong, or NULL, or one of the above. Finds out machine.interrupts_need_if and
+ * machine.halt_needs_exit. Boot CPU, with
+ * the strategy bound; afterwards the local APIC is as it was. */
+const char *selftest_apicv_run(struct cpu *cpu);
+
+#endif
