@@ -12,23 +12,20 @@
 #include "core/vcpu.h"
 #include "probe/selftest_apicv.h"
 #include "probe/selftest_startup.h"
+#include "probe/selftest_step.h"
 #include "strategies/bind.h"
-#include "strategies/mtf/pending.h"
 #include "strategies/operations.h"
 #include "x86/registers.h"
 
 #define CODE            0x400           /* after the interrupt vectors */
-#define STACK_TOP       0x1000
-#define SCRATCH         0xe00           /* where REP STOS writes */
 #define REAL_CODE       0x09b
 #define REAL_DATA       0x093
 #define TEST_PRIORITY   0x10
 #define FIRST_INTERRUPT 32
 
-extern const char selftest_guest_start[], selftest_guest_end[], selftest_nop[], selftest_nop_end[];
-extern const char selftest_rep[], selftest_fault[], selftest_fault_landing[], selftest_apic[];
+extern const char selftest_guest_start[], selftest_guest_end[], selftest_apic[];
 extern const char selftest_nmi[], selftest_handler_nmi[], selftest_handler_divide[];
-extern const char selftest_hypercall[], selftest_handler_interrupt[];
+extern const char selftest_handler_interrupt[], selftest_hypercall[];
 
 static uint16_t *page;                  /* the micro-guest's memory, at its address 0 */
 static bool running;
@@ -36,9 +33,24 @@ static bool stepped;                    /* the step that was asked for ended */
 static const char *ended_by;            /* NULL: the hypercall */
 static char refusal[512];               /* the backend cannot be used: why */
 
-static uint16_t address_of(const char *label)
+uint16_t selftest_address(const char *label)
 {
     return (uint16_t)(CODE + (label - selftest_guest_start));
+}
+
+uint16_t selftest_word(uint16_t address)
+{
+    return page[address / 2];
+}
+
+bool selftest_stepped(void)
+{
+    return stepped;
+}
+
+const char *selftest_ended_by(void)
+{
+    return ended_by;
 }
 
 bool selftest_ends(struct cpu *cpu, const char *unexpected)
@@ -69,8 +81,8 @@ void selftest_reset(struct cpu *cpu, const char *label)
     state.cs = code;
     state.ds = apic;
     state.es = state.ss = zero;
-    state.rip = address_of(label);
-    state.rsp = STACK_TOP;
+    state.rip = selftest_address(label);
+    state.rsp = SELFTEST_STACK_TOP;
     vcpu_load_state(cpu, &state);
     stepped = false;
     ended_by = NULL;
@@ -84,79 +96,15 @@ const char *selftest_enter(struct cpu *cpu)
     return ended_by;
 }
 
-/* A plain instruction, one iteration of a REP, a fault inside the step: the three ways in which a
- * step can end. */
-static const char *test_step(struct cpu *cpu)
-{
-    selftest_reset(cpu, selftest_nop);
-    step_begin(cpu, STEP_OWNER_SELFTEST, false);
-    selftest_enter(cpu);
-    if (!stepped)
-        return ended_by ? ended_by : "the step over a NOP did not come";
-    if (backend->register_read(cpu, GUEST_RIP) != address_of(selftest_nop_end))
-        return "the step over a NOP ended elsewhere";
-
-    selftest_reset(cpu, selftest_rep);
-    cpu->registers->rcx = 3;
-    cpu->registers->rdi = SCRATCH;
-    step_begin(cpu, STEP_OWNER_SELFTEST, false);
-    selftest_enter(cpu);
-    if (!stepped || cpu->registers->rcx != 2)
-        return "a step did not end after one iteration of REP STOS";
-
-    selftest_reset(cpu, selftest_fault);
-    step_begin(cpu, STEP_OWNER_SELFTEST, false);
-    selftest_enter(cpu);
-    if (stepped || cpu->registers->rdi != 1 || ended_by)
-        return "a fault inside a step did not reach its handler";
-    /* IP, CS, FLAGS: what the handler's IRET took. */
-    if (page[STACK_TOP / 2 - 1] & RFLAGS_TF)
-        return "a fault inside a step showed the guest a trap flag that it had not set";
-    return NULL;
-}
-
-/* What a passed test has to say. */
-static const char cause_hidden[] = "a #DB that exits does not say its cause in DR6, so the guest's own do not exit";
-static const char pending_before[] =
-    "an injected pending MTF exit comes before the instruction, so it cannot step";
-static const char pending_after[] = "an injected pending MTF exit comes after an instruction";
-
-static const char *test_dbstep(struct cpu *cpu)
-{
-    const char *problem;
-
-    cpu->step.cause_shown = true;
-    problem = test_step(cpu);
-    if (problem || cpu->step.cause_shown)
-        return problem;
-    machine.debug_cause_hidden = true;
-    backend->exceptions_intercept(cpu, 0);
-    return cause_hidden;
-}
-
-static const char *test_mtf(struct cpu *cpu)
-{
-    const char *problem = test_step(cpu);
-
-    if (problem)
-        return problem;
-    selftest_reset(cpu, selftest_nop);
-    mtf_inject_pending(cpu);
-    selftest_enter(cpu);
-    return backend->register_read(cpu, GUEST_RIP) == address_of(selftest_nop) ? pending_before
-                                                                             : pending_after;
-}
-
 static enum selftest_verdict verdict_of(const char *detail)
 {
-    if (!detail || detail == pending_before || detail == pending_after || detail == cause_hidden
-        || detail == selftest_apicv_need_if)
+    if (!detail || selftest_is_remark(detail) || detail == selftest_apicv_need_if)
         return SELFTEST_PASSED;
     return detail == selftest_startup_limited || detail == selftest_apicv_limited
          ? SELFTEST_LIMITED : SELFTEST_FAILED;
 }
 
-static const char *test_apic_page(struct cpu *cpu)
+const char *selftest_apic_page(struct cpu *cpu)
 {
     uint64_t writes = cpu->counters[COUNTER_APIC_WRITE];
     uint32_t before = local_apic_read(APIC_TPR);
@@ -200,10 +148,10 @@ static const struct {
     const char *(*test)(struct cpu *cpu);   /* what went wrong; NULL: nothing */
 } tests[] = {
     { STRATEGY_STARTUP_SIPI, selftest_startup },
-    { STRATEGY_STEP_MTF, test_mtf },
-    { STRATEGY_STEP_DBSTEP, test_dbstep },  /* after the others: the tests below step with it */
+    { STRATEGY_STEP_MTF, selftest_step_mtf },
+    { STRATEGY_STEP_DBSTEP, selftest_step_dbstep },    /* after the others: those below step with it */
     { STRATEGY_APIC_APICV, selftest_apicv_run },
-    { STRATEGY_APIC_PAGE, test_apic_page },
+    { STRATEGY_APIC_PAGE, selftest_apic_page },
     { STRATEGY_NMI_VNMI, test_nmi },
     { STRATEGY_NMI_POLL, test_nmi },
     { STRATEGY_NMI_IRET, test_nmi },
@@ -239,13 +187,13 @@ static bool prepare(struct cpu *cpu, const struct capabilities *capabilities)
 {
 
     page = hidden_allocate(4096, 4096);
-    page[VECTOR_DE * 2] = address_of(selftest_handler_divide);
-    page[VECTOR_NMI * 2] = address_of(selftest_handler_nmi);
+    page[VECTOR_DE * 2] = selftest_address(selftest_handler_divide);
+    page[VECTOR_NMI * 2] = selftest_address(selftest_handler_nmi);
     for (unsigned vector = FIRST_INTERRUPT; vector <= UINT8_MAX; vector++)
-        page[vector * 2] = address_of(selftest_handler_interrupt);
+        page[vector * 2] = selftest_address(selftest_handler_interrupt);
     memcpy((char *)page + CODE, selftest_guest_start,
            (size_t)(selftest_guest_end - selftest_guest_start));
-    memcpy((char *)page + address_of(selftest_hypercall), backend->hypercall,
+    memcpy((char *)page + selftest_address(selftest_hypercall), backend->hypercall,
            sizeof backend->hypercall);
     if (!backend->prepare(capabilities, refusal, sizeof refusal))
         return false;

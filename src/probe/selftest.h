@@ -29,6 +29,19 @@ void selftest_reset(struct cpu *cpu, const char *label);
 const char *selftest_enter(struct cpu *cpu);
 void selftest_map(struct cpu *cpu);
 
+/* And what came of it: whether the step that was begun before the entry finished, what ended the
+ * micro-guest (NULL: its hypercall), a word of its memory, the address of a label in it. */
+bool selftest_stepped(void);
+const char *selftest_ended_by(void);
+uint16_t selftest_word(uint16_t address);
+uint16_t selftest_address(const char *label);
+
+#define SELFTEST_STACK_TOP  0x1000
+#define SELFTEST_VECTOR     0x40        /* like all interrupts: counted in SI, with an EOI */
+
+/* Writes to the APIC page under the bound `apic` strategy: what went wrong, or NULL. */
+const char *selftest_apic_page(struct cpu *cpu);
+
 /* For core/step.c: the step that a self-test asked for finished or was cancelled. */
 void selftest_step_ended(struct cpu *cpu, bool finished);
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The micro-guest of the self-tests: real mode, one page at address 0 with its interrupt vectors
  * (NMI and #DE) and stack; DS is based at the local APIC's page. Each entry ends in VMMCALL or
- * VMCALL (selftest_hypercall); the handlers count in BP and DI. */
+ * VMCALL (selftest_hypercall); the handlers count in BP, DI and SI. */
         .section .rodata
         .global selftest_guest_start, selftest_guest_end
         .global selftest_nop, selftest_nop_end, selftest_rep, selftest_fault, selftest_fault_landing
         .global selftest_apic, selftest_nmi, selftest_handler_nmi, selftest_handler_divide
         .global selftest_hypercall, selftest_spin
         .global selftest_apicv, selftest_interrupt, selftest_halt, selftest_handler_interrupt
+        .global selftest_pending, selftest_pending_end
         .code16
         .balign 16
 selftest_guest_start:
@@ -24,6 +25,15 @@ selftest_rep:
 selftest_fault:
         div     %cx
 selftest_fault_landing:
+        jmp     selftest_hypercall
+/* An instruction to step while an interrupt is pending, which comes behind it. (STI: Bochs delivers
+ * one to a guest that was entered with IF clear only after an instruction that changes IF.) */
+selftest_pending:
+        nop
+selftest_pending_end:
+        sti
+        nop
+        nop
         jmp     selftest_hypercall
 /* A write to the APIC page: TPR; and back. */
 selftest_apic:
