@@ -64,6 +64,11 @@ static void nothing(void)
 
 static void run_cpuid(void)
 {
+    cpuid(0, 0);
+}
+
+static void run_cpuid_features(void)
+{
     cpuid(1, 0);
 }
 
@@ -214,6 +219,7 @@ static void prepare_x2apic_timer(void)
 
 static const struct operation xapic_operations[] = {
     { "CPUID", nothing, run_cpuid, nothing, 0 },
+    { "CPUID leaf 1", nothing, run_cpuid_features, nothing, 0 },
     { "xAPIC registers, read", nothing, run_read_registers, nothing, 0 },
     { "xAPIC timer count, read", nothing, run_read_timer, nothing, 0 },
     { "xAPIC EOI", prepare_eoi, run_eoi, nothing, 1 },

@@ -39,13 +39,15 @@ static void send_one_by_one(struct cpu *cpu, const struct icr_command *command)
     }
 }
 
-bool apic_forward(struct cpu *cpu, const struct icr_command *command, uint64_t icr)
+bool apic_forward(struct cpu *cpu, uint64_t icr, bool x2apic)
 {
     if (atomic_load_explicit(&irregular_cpus, memory_order_relaxed)) {
-        send_one_by_one(cpu, command);
+        struct icr_command command = icr_decode_write(icr, x2apic);
+
+        send_one_by_one(cpu, &command);
         return false;
     }
-    if (command->x2apic)
+    if (x2apic)
         msr_write(APIC_X2APIC_MSR_BASE + (APIC_ICR_LOW >> 4), icr);
     else
         local_apic_write(APIC_ICR_LOW, (uint32_t)icr);

@@ -8,11 +8,10 @@
 #include <stdint.h>
 
 struct cpu;
-struct icr_command;
 
-/* Sends the command of class ICR_FORWARD that the guest wrote as `icr` (xAPIC mode: both halves). True
+/* Sends the command of class ICR_FORWARD that the guest wrote as `icr` (both halves), in x2APIC mode or not. True
  * when the hardware's ICR then shows it. On the CPU named, exit context. */
-bool apic_forward(struct cpu *cpu, const struct icr_command *command, uint64_t icr);
+bool apic_forward(struct cpu *cpu, uint64_t icr, bool x2apic);
 
 /* From now on (or no longer) this CPU's hardware would answer messages in another way than the guest's
  * APIC does: it is on and the guest's is off, or their modes differ. While there is such a CPU every

@@ -72,6 +72,12 @@ struct icr_command icr_decode_x2apic(uint64_t value)
     return decode((uint32_t)value, (uint32_t)(value >> 32), true);
 }
 
+struct icr_command icr_decode_write(uint64_t value, bool x2apic)
+{
+    return x2apic ? icr_decode_x2apic(value)
+                  : icr_decode((uint32_t)value, (uint32_t)(value >> 32));
+}
+
 uint32_t icr_low_as_read(uint32_t low)
 {
     return low & APIC_ICR_WRITABLE;

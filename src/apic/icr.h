@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "apic/registers.h"
+
 /* Delivery mode, ICR bits 10:8. */
 enum icr_delivery_mode {
     ICR_DELIVERY_FIXED = 0,
@@ -92,6 +94,16 @@ struct icr_command icr_decode_x2apic(uint64_t value);
  * guest reads its own command and not the last one that reached the hardware. Pure.
  */
 uint32_t icr_low_as_read(uint32_t low);
+
+/* Whether a command, by its low half, is of class ICR_FORWARD; most are. */
+static inline bool icr_is_forwarded(uint32_t low)
+{
+    return (1u << ICR_DELIVERY_FIXED | 1u << ICR_DELIVERY_LOWEST_PRIORITY | 1u << ICR_DELIVERY_SMI)
+           >> ((low & APIC_ICR_DELIVERY_MODE) >> APIC_ICR_DELIVERY_MODE_SHIFT) & 1;
+}
+
+/* A write as its sender's mode has it: `value` is both halves. */
+struct icr_command icr_decode_write(uint64_t value, bool x2apic);
 
 /* The class's name for logs and tests, e.g. "init". Never NULL. */
 const char *icr_class_name(enum icr_class class);

@@ -42,19 +42,16 @@ static void write_icr_low(struct cpu *cpu, uint32_t value)
 {
     uint32_t high = guest_apic_is_translated(cpu) ? cpu->apic.icr_high
                                                   : local_apic_read(APIC_ICR_HIGH);
-    struct icr_command command = icr_decode(value, high);
 
     cpu->apic.icr_low = icr_low_as_read(value);
-    show_icr(cpu, !binding.startup->icr_write(cpu, &command, (uint64_t)high << 32 | value));
+    show_icr(cpu, !binding.startup->icr_write(cpu, (uint64_t)high << 32 | value, false));
 }
 
 void apic_policy_write_icr(struct cpu *cpu, uint64_t icr)
 {
-    struct icr_command command = icr_decode_x2apic(icr);
-
     cpu->apic.icr_low = (uint32_t)icr;
     cpu->apic.icr_high = (uint32_t)(icr >> 32);
-    show_icr(cpu, !binding.startup->icr_write(cpu, &command, icr));
+    show_icr(cpu, !binding.startup->icr_write(cpu, icr, true));
 }
 
 /* What x2APIC mode has no register for is kept in software; reserved bits, which are #GP there, were

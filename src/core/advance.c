@@ -149,11 +149,17 @@ static bool end_of(struct cpu *cpu, enum instruction which, uint64_t *next)
     return length != 0;
 }
 
+bool guest_find_next(struct cpu *cpu, enum instruction which, uint64_t *next_rip)
+{
+    *next_rip = backend->next_rip(cpu);
+    return *next_rip || end_of(cpu, which, next_rip);
+}
+
 bool guest_advance_over(struct cpu *cpu, enum instruction which)
 {
-    uint64_t next = backend->next_rip(cpu);
+    uint64_t next;
 
-    if (!next && !end_of(cpu, which, &next))
+    if (!guest_find_next(cpu, which, &next))
         return false;
     guest_advance_to(cpu, next);
     return true;

@@ -33,6 +33,10 @@ bool guest_only_stores(struct cpu *cpu);
 /* Length of the guest's next instruction when it is INT n, INT3, INTO or INT1; 0 when not. */
 unsigned guest_int_length(struct cpu *cpu);
 
+/* Where that instruction, which has exited, ends. False when another CPU has changed the code since it
+ * was fetched: the guest then executes what is there now. */
+bool guest_find_next(struct cpu *cpu, enum instruction which, uint64_t *next_rip);
+
 /* Goes past the instruction: RIP, RF, the interrupt shadow, and the guest's own single-step trap,
  * which the processor does not make for an intercepted instruction. False, with nothing changed,
  * when another CPU has changed the code since it was fetched: the guest then executes what is

@@ -168,8 +168,9 @@ struct rule {
 /* Reasons: SVM, VMX and their controls stay the host's; SMM's placement, the microcode loader and the
  * registers that route physical addresses (IORRs, top of memory, MMIO configuration) take addresses
  * that nested paging does not translate. Where kernels write such a register as a matter of course
- * the write is ignored, and reading back shows that nothing changed. */
+ * the write is ignored, and reading back shows that nothing changed. The most frequent comes first. */
 static const struct rule rules[] = {
+    { MSR_X2APIC_FIRST, MSR_X2APIC_LAST, read_x2apic, write_x2apic },
     { MSR_IA32_TSC, MSR_IA32_TSC, read_tsc, NULL },
     { MSR_IA32_FEATURE_CONTROL, MSR_IA32_FEATURE_CONTROL, refuse_read, refuse_write },
     { MSR_IA32_APIC_BASE, MSR_IA32_APIC_BASE, read_apic_base, write_apic_base },
@@ -181,7 +182,6 @@ static const struct rule rules[] = {
       write_xapic_disable_status },
     { MSR_IA32_ARCH_CAPABILITIES, MSR_IA32_ARCH_CAPABILITIES, read_architectural_capabilities,
       NULL },
-    { MSR_X2APIC_FIRST, MSR_X2APIC_LAST, read_x2apic, write_x2apic },
     { MSR_EFER, MSR_EFER, read_efer, write_efer },
     { MSR_SYSCFG, MSR_SYSCFG, NULL, ignore_write },
     { MSR_IORR_FIRST, MSR_TOP_MEM2, NULL, ignore_write },
@@ -242,10 +242,10 @@ void guest_msr_access(struct cpu *cpu, bool write)
     struct general_registers *registers = cpu->registers;
     uint32_t index = (uint32_t)registers->rcx;
     enum instruction instruction = write ? INSTRUCTION_WRMSR : INSTRUCTION_RDMSR;
-    uint64_t value = 0;
+    uint64_t value = 0, next;
 
     /* Where the length has to come from the bytes, they are judged before anything is done. */
-    if (!backend->next_rip(cpu) && !guest_is_at(cpu, instruction))
+    if (!guest_find_next(cpu, instruction, &next))
         return;
     if (write) {
         value = (registers->rdx & 0xffffffff) << 32 | (registers->rax & 0xffffffff);
@@ -261,5 +261,5 @@ void guest_msr_access(struct cpu *cpu, bool write)
         registers->rax = value & 0xffffffff;
         registers->rdx = value >> 32;
     }
-    guest_advance_over(cpu, instruction);
+    guest_advance_to(cpu, next);
 }

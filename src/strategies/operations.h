@@ -50,7 +50,7 @@ struct startup_operations {
     const char *name;
     /* The guest wrote ICR, all 64 bits of it as `icr` (its low half, in xAPIC mode). Returns true when
      * the hardware's ICR then shows that. */
-    bool (*icr_write)(struct cpu *cpu, const struct icr_command *command, uint64_t icr);
+    bool (*icr_write)(struct cpu *cpu, uint64_t icr, bool x2apic);
     /* The CPU is to wait for a SIPI: prepares its guest to do that in hardware, from the next entry on.
      * NULL: it waits in the host. */
     void (*wait)(struct cpu *cpu);

@@ -5,6 +5,7 @@
 #include "apic/forward.h"
 #include "apic/icr.h"
 #include "apic/startup.h"
+#include "core/cold.h"
 #include "core/cpu.h"
 #include "core/kick.h"
 #include "strategies/operations.h"
@@ -32,8 +33,6 @@ static bool post(struct cpu *target, const struct icr_command *command)
 static enum counter counter_of(enum icr_class class)
 {
     switch (class) {
-    case ICR_FORWARD:
-        return COUNTER_ICR_FORWARDED;
     case ICR_INIT:
         return COUNTER_ICR_INIT;
     case ICR_STARTUP:
@@ -45,11 +44,9 @@ static enum counter counter_of(enum icr_class class)
     }
 }
 
-static bool icr_write(struct cpu *cpu, const struct icr_command *command, uint64_t icr)
+static COLD bool emulate(struct cpu *cpu, const struct icr_command *command)
 {
     cpu->counters[counter_of(command->class)]++;
-    if (command->class == ICR_FORWARD)
-        return apic_forward(cpu, command, icr);
     for (uint32_t i = 0; i < cpu_count; i++) {
         struct cpu *target = cpus[i];
 
@@ -58,6 +55,18 @@ static bool icr_write(struct cpu *cpu, const struct icr_command *command, uint64
             kick(target);
     }
     return false;
+}
+
+static bool icr_write(struct cpu *cpu, uint64_t icr, bool x2apic)
+{
+    struct icr_command command;
+
+    if (icr_is_forwarded((uint32_t)icr)) {
+        cpu->counters[COUNTER_ICR_FORWARDED]++;
+        return apic_forward(cpu, icr, x2apic);
+    }
+    command = icr_decode_write(icr, x2apic);
+    return emulate(cpu, &command);
 }
 
 const struct startup_operations startup_icr_operations = {

@@ -16,10 +16,10 @@
 #include "vmx/vmx.h"
 
 /* With an `apic` strategy that traps: the command goes on to the hardware like any other. */
-static bool icr_write(struct cpu *cpu, const struct icr_command *command, uint64_t icr)
+static bool icr_write(struct cpu *cpu, uint64_t icr, bool x2apic)
 {
     cpu->counters[COUNTER_ICR_FORWARDED]++;
-    return apic_forward(cpu, command, icr);
+    return apic_forward(cpu, icr, x2apic);
 }
 
 /* The state is that of a CPU after INIT: VM entry checks it although nothing of it is used. */
