@@ -6,7 +6,6 @@
 #include "core/step.h"
 #include "x86/registers.h"
 
-#define REX                 0x40    /* to 4Fh, in 64-bit code */
 #define TWO_BYTE_OPCODE     0x0f
 #define GROUP_7             0x01
 #define GROUP_7_SVM         0xd8    /* to DFh */
@@ -25,28 +24,26 @@
 #define OPCODE_IRET         0xcf
 #define OPCODE_INT1         0xf1
 
-/* The bytes 26, 2E, 36, 3E, 64 to 67, F0, F2 and F3. */
-static bool is_legacy_prefix(uint8_t byte)
-{
-    static const uint32_t prefixes[8] = {
-        [0x20 / 32] = 1u << 0x06 | 1u << 0x0e | 1u << 0x16 | 1u << 0x1e,
-        [0x60 / 32] = 0xfu << 4,
-        [0xe0 / 32] = 1u << 0x10 | 1u << 0x12 | 1u << 0x13,
-    };
+/* A bit for each byte that is a prefix: 26, 2E, 36, 3E, 64 to 67, F0, F2, F3; in 64-bit code 40 to 4F
+ * (REX) too. */
+#define LEGACY_PREFIXES                                                                             \
+    [0x20 / 32] = 1u << 0x06 | 1u << 0x0e | 1u << 0x16 | 1u << 0x1e,                               \
+    [0x60 / 32] = 0xfu << 4,                                                                       \
+    [0xe0 / 32] = 1u << 0x10 | 1u << 0x12 | 1u << 0x13
 
-    return prefixes[byte / 32] >> byte % 32 & 1;
-}
+static const uint32_t prefixes[8] = { LEGACY_PREFIXES };
+static const uint32_t prefixes_64[8] = { LEGACY_PREFIXES, [0x40 / 32] = 0xffff };
 
 /* Copies the guest's next instruction and finds its opcode behind the prefixes: its index in
- * code->bytes; what is not there is zero. A REX prefix that is not the last one has no effect and is
- * skipped too. */
+ * code->bytes. A REX prefix that is not the last one has no effect and is skipped too. */
 static unsigned fetch(struct cpu *cpu, struct guest_code *code)
 {
+    const uint32_t *table;
     unsigned i = 0;
 
     guest_fetch(cpu, code);
-    while (i < code->available && (is_legacy_prefix(code->bytes[i])
-           || (code->width == 64 && (code->bytes[i] & 0xf0) == REX)))
+    table = code->width == 64 ? prefixes_64 : prefixes;
+    while (i < code->available && table[code->bytes[i] / 32] >> code->bytes[i] % 32 & 1)
         i++;
     return i;
 }

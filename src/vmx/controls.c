@@ -192,19 +192,20 @@ void vmx_controls_initialise(struct cpu *cpu)
 
 void vmx_control_set(struct cpu *cpu, enum capability_id id, bool on)
 {
-    enum vmx_control_word word = word_of(id);
+    const struct capability_row *row = capability_row(id);
+    enum vmx_control_word word = (enum vmx_control_word)row->source;
     uint32_t *now = &vmx_of(cpu)->controls[word];
-    uint32_t wanted;
+    uint32_t bit = UINT32_C(1) << row->bit, wanted;
 
     /* The guest's own MOV to CR0 changes "IA-32e mode guest". */
     if (word == VMX_WORD_ENTRY)
         *now = (uint32_t)vmcs_read(fields[word]);
-    wanted = on ? *now | (uint32_t)bit_of(id) : *now & ~(uint32_t)bit_of(id);
+    wanted = on ? *now | bit : *now & ~bit;
 
     if (wanted == *now)
         return;
-    if (on ? !vmx_control_allowed(id) : (allowed[word].must_be_1 & bit_of(id)) != 0)
-        panic("the VMX control \"%s\" cannot be %d here", capability_row(id)->name, on);
+    if (on ? !(allowed[word].may_be_1 & bit) : (allowed[word].must_be_1 & bit) != 0)
+        panic("the VMX control \"%s\" cannot be %d here", row->name, on);
     *now = wanted;
     vmcs_write(fields[word], wanted);
 }

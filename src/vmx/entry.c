@@ -3,6 +3,7 @@
  * from the mailbox; an event whose delivery was cut short; a new event; the guest's NMI. */
 #include <stdatomic.h>
 
+#include "core/cold.h"
 #include "core/entry.h"
 #include "core/rendezvous.h"
 #include "core/vcpu.h"
@@ -26,7 +27,7 @@ static void again(struct cpu *cpu)
     cpu->interrupted.valid = false;
 }
 
-static void attend(struct cpu *cpu)
+static COLD void attend(struct cpu *cpu)
 {
     again(cpu);
     while (rendezvous_wanted(cpu))
