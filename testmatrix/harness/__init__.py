@@ -15,6 +15,7 @@
     dialogue.py   a running emulator: its serial console, its control protocol, the watch for silence
     shared.py     what is computed once a session, whatever the number of workers
     report.py     the capability report: its text and its JSON object
+    schema.py     docs/report.schema.json
     decoder.py    what cpuid(1) reads in the report's raw part
     tap.py        the lines of a test guest
     linux.py      a Linux guest: its shell, its kernel's messages

@@ -7,6 +7,8 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
+from . import schema
+
 BEGIN = re.compile(r"^@@SEXTANT-JSON-BEGIN\b(.*)$", re.MULTILINE)
 END = re.compile(r"^@@SEXTANT-JSON-END crc32=([0-9a-f]{8})$", re.MULTILINE)
 CPUID_LINE = re.compile(r"^ *0x([0-9a-f]{8}) 0x([0-9a-f]{2}): eax=0x([0-9a-f]{8}) ebx=0x([0-9a-f]{8}) "
@@ -15,7 +17,7 @@ MSR_LINE = re.compile(r"^MSR 0x([0-9a-f]+)(?: \([^)]*\))?: *(?:0x([0-9a-f]+)|#GP
 TICKS = re.compile(r"\d+ ticks|\"ticks\":\d+|crc32=[0-9a-f]{8}")
 
 VERDICTS = {"runs": "Sextant: RUNS", "degraded": "Sextant: RUNS, DEGRADED", "cannot_run": "Sextant: CANNOT RUN",
-            "refused": "Sextant: REFUSED"}
+            "refused": "Sextant: REFUSED", "cannot_tell": "Sextant: CANNOT TELL"}
 
 
 class ReportError(Exception):
@@ -91,6 +93,8 @@ def parse(text: str) -> Report:
         data = json.loads(line, object_pairs_hook=no_duplicates)
     except ValueError as error:
         raise ReportError(f"the JSON object is not valid: {error}") from error
+    if wrong := schema.complaints(data):
+        raise ReportError(f"the JSON object is not what docs/report.schema.json says: {'; '.join(wrong[:5])}")
     return Report(text, line, data)
 
 

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""docs/report.schema.json: what a report's JSON object must be. Here a member that the schema does not name is wrong as well."""
+
+import functools
+import json
+from typing import Any
+
+import jsonschema
+from runner.guests import ROOT
+
+SCHEMA = ROOT / "docs" / "report.schema.json"
+
+
+def strict(schema: Any) -> Any:
+    """The schema without room for members that it does not name."""
+    if isinstance(schema, list):
+        return [strict(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {key: strict(value) for key, value in schema.items()}
+    if schema.get("type") == "object" and "properties" in schema:
+        made["additionalProperties"] = False
+    return made
+
+
+@functools.cache
+def validator() -> Any:
+    schema = json.loads(SCHEMA.read_text())
+    kind = jsonschema.validators.validator_for(schema)
+    kind.check_schema(schema)
+    return kind(strict(schema))
+
+
+def complaints(data: Any) -> list[str]:
+    """What is wrong, by place."""
+    return [f"{error.json_path}: {error.message[:200]}" for error in validator().iter_errors(data)]
