@@ -63,7 +63,7 @@ executed  = $(PYTHON) mk/executed.py $(BUILD)/matrix/junit.xml
 make_page = $(PYTHON) testmatrix/make_page.py $(BUILD)/matrix
 
 SETUP := build/.setup
-include mk/newlib.mk mk/boot32.mk mk/image.mk mk/guests.mk mk/host.mk
+include mk/newlib.mk mk/boot32.mk mk/image.mk mk/guests.mk mk/probe.mk mk/host.mk
 
 # What GUEST needs to be built: a name in guests/ needs its ELF file, Linux its initramfs.
 GUEST_NEEDS = $(filter $(BUILD)/guests/$(GUEST).elf,$(GUEST_FILES)) $(filter $(BUILD)/initramfs-$(GUEST).cpio,$(INITRAMFS))
@@ -72,7 +72,7 @@ RUN = $(PYTHON) tools/run.py --build $(BUILD) --host $(call quote,$(HOST)) --cpu
 
 FUZZ_RUNS_SHORT := 200000
 
-.PHONY: image run report bench test unit fuzz fuzz-short system matrix page golden check-registers iso guests setup clean distclean help FORCE
+.PHONY: image run report bench test unit fuzz fuzz-short probe system matrix page golden check-registers iso guests setup clean distclean help FORCE
 
 image: $(IMAGE) $(BUILD)/sextant.lst ## build/sextant.elf: the hypervisor (this is what plain `make` does)
 
@@ -94,15 +94,15 @@ test: ## everything that is tested: unit tests, a short fuzzing, registers, syst
 unit: $(UNIT_TESTS) ## unit tests of the pure code, on this machine
 	@tests=$(call quote,$(UNIT_TESTS)) && mk/unit-tests $$tests
 
-fuzz: $(FUZZER) ## FUZZ_RUNS random inputs to the instruction decoder, compared with Capstone
-	$(call fuzz,$(FUZZ_RUNS),0)
+fuzz: $(FUZZER) $(FUZZER_PROBE) ## FUZZ_RUNS random inputs to the instruction decoder, a hundredth of them to sextant-probe
+	$(call fuzz_all,$(FUZZ_RUNS),0)
 
-fuzz-short: $(FUZZER)
-	$(call fuzz,$(FUZZ_RUNS_SHORT),1)
+fuzz-short: $(FUZZER) $(FUZZER_PROBE)
+	$(call fuzz_all,$(FUZZ_RUNS_SHORT),1)
 
 check-registers: $(BUILD)/image/.registers-checked $(BUILD)/boot32/.registers-checked ## disassemble the image: it may use general registers only
 
-SYSTEM_NEEDS := $(IMAGE) $(GUEST_FILES) $(INITRAMFS) $(BUILD)/sextant.iso
+SYSTEM_NEEDS := $(IMAGE) $(GUEST_FILES) $(INITRAMFS) $(BUILD)/sextant.iso $(PROBE) $(PROBE_SANITIZED)
 
 system: $(SYSTEM_NEEDS) ## system tests on emulators, without the long ones
 	$(call pytest,-m "not long")
@@ -118,6 +118,8 @@ page: | $(SETUP) ## build/matrix/index.html again, with pictures of it; SHARDS="
 golden: $(IMAGE) | $(SETUP) ## write testmatrix/golden/ anew from the reports of the hosts (of ROW); look at the difference
 	$(call pytest,-k $(call quote,$(subst $(space), and ,$(strip test_golden $(call term,ROW,[,/)))) --golden)
 
+probe: $(PROBE) ## build/sextant-probe: the probe as a Linux command (docs/sextant-probe.1)
+
 iso: $(BUILD)/sextant.iso ## build/sextant.iso: GRUB, the image, Debian's kernels
 
 guests: $(GUEST_FILES) ## the bare-metal test guests in build/guests/
@@ -125,7 +127,7 @@ guests: $(GUEST_FILES) ## the bare-metal test guests in build/guests/
 setup: $(SETUP) ## install what is needed and fetch Debian's kernels (every target does it first)
 
 clean: ## remove what was built from this tree; newlib and Debian's kernels stay
-	rm -rf $(BUILD)/{image,boot32,guests,host} $(BUILD)/sextant.* $(BUILD)/initramfs-*.cpio
+	rm -rf $(BUILD)/{image,boot32,guests,host,probe} $(BUILD)/sextant{.*,-probe} $(BUILD)/initramfs-*.cpio
 
 distclean: ## remove all of build/, downloads too
 	rm -rf build $(BUILD)

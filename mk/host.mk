@@ -16,14 +16,14 @@ HOST_BUILD   := $(BUILD)/host
 HOST_LIBRARY := $(HOST_BUILD)/libpure.a
 # -Wno-format-truncation: format_text() cuts on purpose, as snprintf() does.
 HOST_CFLAGS  := -std=c11 -O1 -g $(WARNINGS) -Wno-format-truncation -fno-omit-frame-pointer -fsanitize=address,undefined \
-    -fno-sanitize-recover=all -D_DEFAULT_SOURCE -Isrc -Itests/unit
+    -fno-sanitize-recover=all -D_DEFAULT_SOURCE -Isrc -Itests/unit -Itools/probe
 
 UNIT_SHARED  := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
 UNIT_TESTS   := $(patsubst tests/unit/%.c,$(HOST_BUILD)/%,$(sort $(wildcard tests/unit/test_*.c)))
-HOST_OBJECTS := $(patsubst %.c,$(HOST_BUILD)/%.o,$(PURE) $(UNIT_SHARED))
+HOST_OBJECTS := $(patsubst %.c,$(HOST_BUILD)/%.o,$(PURE) $(PROBE_TOOL) $(UNIT_SHARED))
 
 $(HOST_BUILD)/.flags: FORCE
-	$(call remember,$(CC) $(HOST_CFLAGS) $(PURE) $(UNIT_SHARED))
+	$(call remember,$(CC) $(HOST_CFLAGS) $(PURE) $(PROBE_TOOL) $(UNIT_SHARED))
 
 $(HOST_BUILD)/%.o: %.c $(HOST_BUILD)/.flags | $(SETUP)
 	$(call say,HOSTCC,$<)
@@ -43,9 +43,18 @@ UNIT_OBJECTS := $(patsubst $(HOST_BUILD)/%,$(HOST_BUILD)/tests/unit/%.o,$(UNIT_T
 
 -include $(HOST_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d)
 
+# sextant-probe as the tests run it.
+PROBE_SANITIZED := $(HOST_BUILD)/sextant-probe
+
+$(PROBE_SANITIZED): $(HOST_BUILD)/tools/probe/main.o $(HOST_LIBRARY)
+	$(call say,HOSTLD,$@)
+	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $^
+
+-include $(HOST_BUILD)/tools/probe/main.d
+
 # The instruction decoder against Capstone by libFuzzer, which is clang's: the pure source and the oracle of the unit test.
 FUZZ_CFLAGS  := -std=c11 -O1 -g $(WARNINGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -D_DEFAULT_SOURCE \
-    -Isrc -Itests/unit
+    -Isrc -Itests/unit -Itools/probe
 FUZZ_SOURCES := tests/fuzz/instruction.c tests/unit/instruction_oracle.c src/instruction/decode.c
 FUZZER       := $(HOST_BUILD)/fuzz-instruction
 
@@ -53,9 +62,25 @@ $(FUZZER): $(FUZZ_SOURCES) $(wildcard src/instruction/*.h) tests/unit/instructio
 	$(call say,FUZZER,$@)
 	$(Q)clang $(FUZZ_CFLAGS) -o $@ $(FUZZ_SOURCES) -lcapstone
 
-# fuzz: number of inputs, seed (0: another each time). An input that fails is left beside the log.
+# The readers of sextant-probe, from files to the report.
+FUZZ_PROBE_SOURCES := tests/fuzz/probe.c $(PROBE_TOOL) $(filter-out tools/probe/%,$(PROBE_SOURCES))
+FUZZER_PROBE       := $(HOST_BUILD)/fuzz-probe
+
+$(FUZZER_PROBE): $(FUZZ_PROBE_SOURCES) $(wildcard tools/probe/*.h tools/probe/*.def) $(HOST_BUILD)/.flags | $(SETUP)
+	$(call say,FUZZER,$@)
+	$(Q)clang $(FUZZ_CFLAGS) -o $@ $(FUZZ_PROBE_SOURCES)
+
+# fuzz: name, number of inputs, seed (0: another each time), length, files to begin with. An input that fails is left in the
+# directory fuzz.
 define fuzz
-@mkdir -p $(HOST_BUILD)/fuzz
-@cd $(HOST_BUILD)/fuzz && if ../fuzz-instruction -runs=$(1) -seed=$(2) -max_len=17 -print_final_stats=1 >../fuzz.log 2>&1; \
-    then grep -E '^(Done|stat::number)' ../fuzz.log; else tail -n 40 ../fuzz.log; exit 1; fi
+@mkdir -p $(HOST_BUILD)/fuzz/$(1)
+@$(if $(5),cp $(5) $(HOST_BUILD)/fuzz/$(1))
+@cd $(HOST_BUILD)/fuzz && if ../fuzz-$(1) -runs=$(2) -seed=$(3) -max_len=$(4) -print_final_stats=1 $(if $(5),$(1)) \
+    >../fuzz-$(1).log 2>&1; \
+    then grep -E '^(Done|stat::number)' ../fuzz-$(1).log; else tail -n 40 ../fuzz-$(1).log; exit 1; fi
+endef
+# fuzz_all: number of inputs (a report is a hundred times as long as an instruction), seed.
+define fuzz_all
+$(call fuzz,instruction,$(1),$(2),17)
+$(call fuzz,probe,$$(($(1) / 100)),$(2),65536,tests/unit/vectors/*.raw tests/fuzz/probe/*)
 endef

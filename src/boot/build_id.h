@@ -12,8 +12,8 @@
 /*
  * Writes a build-id note's hash as hexadecimal digits, as `readelf -n` prints it.  note: `length`
  * bytes that begin with the note's header, aligned to 4.  False (and an empty text) when this is
- * not a build-id note, or it does not fit.  Pure.  ELF gABI: Program Loading > Note Section; GNU ld:
- * Options > --build-id.
+ * not a build-id note, or it does not fit.  Pure.  ELF gABI: Program Loading > Note Section; GNU
+ * ld: Options > --build-id.
  */
 bool build_id_format(const void *note, size_t length, char text[BUILD_ID_TEXT_MAX]);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* MSRs that could not be read: what is not known is not called absent, and nothing is built on it. */
+/* MSRs that could not be read: what is not known is not absent, and nothing is built on it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
