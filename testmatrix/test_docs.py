@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""docs/boot-parameters.md and docs/exit-codes.md are what the tables of the image say."""
+"""docs/boot-parameters.md, docs/exit-codes.md and docs/sextant-probe.1 are what the tables of the programs say."""
 
 from pathlib import Path
 
 import gen_docs
+import gen_man
 import pytest
 
 
@@ -15,11 +16,16 @@ def test_exit_codes_are_up_to_date() -> None:
     assert gen_docs.EXIT_CODES.read_text(encoding="utf-8") == gen_docs.exit_codes(), "run tools/gen_docs.py"
 
 
+def test_the_man_page_is_up_to_date() -> None:
+    assert gen_man.TARGET.read_text(encoding="utf-8") == gen_man.manual(), "run tools/gen_docs.py"
+
+
 def test_every_row_is_found() -> None:
     """Counted a second way: a row starts a line with the macro's name."""
     for path, macro in ((gen_docs.SOURCE / "probe/capabilities.def", "CAPABILITY"),
                         (gen_docs.SOURCE / "strategies/strategies.def", "STRATEGY"),
-                        (gen_docs.SOURCE / "boot/parameters.def", "PARAMETER")):
+                        (gen_docs.SOURCE / "boot/parameters.def", "PARAMETER"),
+                        (gen_man.PROBE / "options.def", "OPTION")):
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith(f"{macro}(")]
         found = gen_docs.rows(path, macro)
         assert len(found) == len(lines) > 5

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Writes docs/boot-parameters.md and docs/exit-codes.md from the tables that the image itself is built from.
+"""Writes docs/boot-parameters.md, docs/exit-codes.md and docs/sextant-probe.1 from the tables of the programs themselves.
 
 tools/gen_docs.py           writes the files
 tools/gen_docs.py --check   fails when a file is not what would be written
@@ -219,11 +219,13 @@ def exit_codes() -> str:
 
 
 def main() -> int:
+    import gen_man      # it uses this module's reader of tables
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
     check = parser.parse_args().check
     stale = False
-    for target, wanted in ((TARGET, document()), (EXIT_CODES, exit_codes())):
+    for target, wanted in ((TARGET, document()), (EXIT_CODES, exit_codes()), (gen_man.TARGET, gen_man.manual())):
         if not check:
             target.write_text(wanted, encoding="utf-8")
         elif not target.exists() or target.read_text(encoding="utf-8") != wanted:
