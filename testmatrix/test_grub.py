@@ -108,6 +108,7 @@ def test_iso(lab: Lab, main_host: Host, entry: int) -> None:
         if ENTRIES[entry] is None:
             run = Run(dialogue.end())
             assert run.ending == "EXIT_REPORT_ONLY"
+            assert run.report.data["build_id"] == lab.report(main_host).data["build_id"]
             return
         dialogue.expect(r"Sextant: RUNS")
         # The ISO's own command line is for a person, so the terminal echoes.

@@ -157,6 +157,9 @@ static void every_strategy_is_explained(void **state)
         char name[40];
 
         snprintf(name, sizeof(name), "%s=%s", axis_row(row->axis)->name, row->name);
+        if (explain_strategy_manual((enum strategy_id)id) == NULL) {
+            fail_msg("tools/probe/explain.def has no row for %s", name);
+        }
         assert_true(explain(&arena, name, NULL, &sink, &error));
         assert_says(row->what);
         forget(state);

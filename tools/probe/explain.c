@@ -21,6 +21,17 @@ static const char *const clauses[CAPABILITY_COUNT] = {
 #undef EXPLAIN
 };
 
+static const char *const chapters[STRATEGY_COUNT] = {
+#define MANUAL(id, titles) [STRATEGY_##id] = titles,
+#include "explain.def"
+#undef MANUAL
+};
+
+const char *explain_strategy_manual(enum strategy_id id)
+{
+    return chapters[id];
+}
+
 const char *explain_capability(enum capability_id id)
 {
     return clauses[id];
@@ -351,6 +362,44 @@ static const char *condition(enum strategy_condition condition)
     return NULL;
 }
 
+/* What the selection answers when the image does not carry a strategy. */
+static const char *loss_of_strategy(struct arena *arena, enum strategy_id id,
+                                    enum backend_id backend)
+{
+    struct strategy_set all = strategies_implemented(), fewer = all;
+    struct selection_request request = { 0 };
+    struct selection with, without;
+    struct capabilities capabilities;
+    const char *axes;
+
+    have_everything(&capabilities, backend);
+    fewer.strategies &= ~(UINT32_C(1) << id);
+    select_strategies(&capabilities, &request, all, &with);
+    select_strategies(&capabilities, &request, fewer, &without);
+    axes = changed_axes(arena, &with, &without);
+    return *axes != '\0' ? axes : NULL;
+}
+
+/* What else would be taken where everything is there. */
+static void write_strategy_losses(struct explanation *e, enum strategy_id id)
+{
+    bool any = false;
+
+    for (unsigned backend = 0; backend < BACKEND_COUNT; backend++) {
+        const char *lost = loss_of_strategy(e->arena, id, (enum backend_id)backend);
+
+        if (lost != NULL) {
+            line(e, any ? "" : "without it",
+                 arena_format(e->arena, "%s: %s.", backend_row((enum backend_id)backend)->name,
+                              lost));
+            any = true;
+        }
+    }
+    if (!any) {
+        line(e, "without it", "nothing changes where everything better is there.");
+    }
+}
+
 static void explain_strategy(struct explanation *e, enum strategy_id id)
 {
     const struct strategy_row *row = strategy_row(id);
@@ -365,9 +414,11 @@ static void explain_strategy(struct explanation *e, enum strategy_id id)
     if (condition(row->condition) != NULL) {
         line(e, "condition", condition(row->condition));
     }
+    line(e, "manual", arena_format(e->arena, "%s.", chapters[id]));
     line(e, "you lose", arena_format(e->arena, "%s.", row->lost != NULL ? row->lost : "nothing"));
     line(e, "this image", strategy_set_has(strategies_implemented(), id)
                           ? "carries it." : "does not carry it.");
+    write_strategy_losses(e, id);
     if (e->here != NULL) {
         selection_format_reason(&e->here->selection, &e->here->capabilities, id, reason,
                                 sizeof(reason));
