@@ -8,7 +8,7 @@ from harness.data import Host
 from harness.lab import Lab
 from runner.guests import ROOT
 
-PARAMETER = re.compile(r'^PARAMETER\(\w+, *"(\w+)", *(\w+),', re.MULTILINE)
+PARAMETER = re.compile(r'^PARAMETER\(\w+, *"([\w.]+)", *(\w+),', re.MULTILINE)
 
 
 def case(parameters: str, *says: str) -> object:

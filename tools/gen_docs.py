@@ -131,7 +131,7 @@ def value_of(form: str, values: str, axis: str, table: list[Strategy]) -> str:
     if form == "MASK":
         return "=CAPABILITY,…"
     words = ["auto"] + [row.name for row in table if row.axis == axis] if form == "AXIS" else values.split(",")
-    joint = "|" if form == "REPORT" else ","
+    joint = "|" if form in ("REPORT", "MODE") else ","
     return "=" + joint.join(words)
 
 

@@ -48,7 +48,7 @@ bool apic_forward(struct cpu *cpu, uint64_t icr, bool x2apic)
         return false;
     }
     if (x2apic)
-        msr_write(APIC_X2APIC_MSR_BASE + (APIC_ICR_LOW >> 4), icr);
+        msr_write_safe(APIC_X2APIC_MSR_BASE + (APIC_ICR_LOW >> 4), icr);
     else
         local_apic_write(APIC_ICR_LOW, (uint32_t)icr);
     return true;

@@ -14,7 +14,7 @@
 
 #include "lib/format.h"
 
-enum form { FORM_CONSOLE, FORM_REPORT, FORM_AXIS, FORM_MASK, FORM_FLAG };
+enum form { FORM_CONSOLE, FORM_REPORT, FORM_MODE, FORM_AXIS, FORM_MASK, FORM_FLAG };
 
 static const struct {
     const char *key;
@@ -265,7 +265,8 @@ static void unknown_value(struct parser *p, unsigned parameter, struct piece val
         text_append(&text, "Did you mean \"%s\"? ", nearest.word);
     }
     text_append(&text, "It takes %s: ",
-                parameters[parameter].form == FORM_REPORT ? "one of" : "a comma list of");
+                parameters[parameter].form == FORM_REPORT || parameters[parameter].form == FORM_MODE
+                ? "one of" : "a comma list of");
     append_values(&text, parameter, false);
     text_append(&text, parameters[parameter].form == FORM_AXIS
                 ? "; NAME! forces a strategy past a failed self-test." : ".");
@@ -363,6 +364,21 @@ static bool parse_report(struct parser *p, unsigned parameter, struct piece valu
     return true;
 }
 
+static bool parse_mode(struct parser *p, unsigned parameter, struct piece value)
+{
+    if (piece_is(value, "auto")) {
+        p->out->guest_x2apic = GUEST_X2APIC_AUTO;
+    } else if (piece_is(value, "hide")) {
+        p->out->guest_x2apic = GUEST_X2APIC_HIDE;
+    } else if (piece_is(value, "only")) {
+        p->out->guest_x2apic = GUEST_X2APIC_ONLY;
+    } else {
+        unknown_value(p, parameter, value);
+        return false;
+    }
+    return true;
+}
+
 static bool parse_axis(struct parser *p, unsigned parameter, struct piece list)
 {
     enum axis axis = axis_of(parameter);
@@ -420,6 +436,8 @@ static bool parse_value(struct parser *p, unsigned parameter, struct piece value
         return parse_console(p, parameter, value);
     case FORM_REPORT:
         return parse_report(p, parameter, value);
+    case FORM_MODE:
+        return parse_mode(p, parameter, value);
     case FORM_AXIS:
         return parse_axis(p, parameter, value);
     case FORM_MASK:
@@ -460,6 +478,46 @@ static void parse_word(struct parser *p, struct piece word)
         return;
     }
     unknown_key(p, key);
+}
+
+/*
+ * guest.x2apic= decides which strategies of the axis x2apic are possible: x2apic= may choose among
+ * them, not against it.
+ */
+static void apply_guest_x2apic(struct parser *p)
+{
+    struct preference *preference = &p->out->axis[AXIS_X2APIC];
+    bool hide = p->out->guest_x2apic == GUEST_X2APIC_HIDE;
+    const struct axis_row *axis = axis_row(AXIS_X2APIC);
+    struct preference possible = { 0 };
+
+    if (p->out->guest_x2apic == GUEST_X2APIC_AUTO) {
+        return;
+    }
+    for (unsigned i = 0; i < axis->count; i++) {
+        uint8_t id = (uint8_t)(axis->first + i);
+
+        if ((id == STRATEGY_X2APIC_HIDE) == hide) {
+            possible.entry[possible.count++].strategy = id;
+        }
+    }
+    for (unsigned i = 0; i < preference->count; i++) {
+        uint8_t id = preference->entry[i].strategy;
+
+        if (id != STRATEGY_AUTO && (id == STRATEGY_X2APIC_HIDE) != hide) {
+            says(p, PARAMETER_GUEST_X2APIC, hide
+                 ? "cannot be \"hide\" beside what x2apic= names: leave out one of the two."
+                 : "cannot be \"only\" beside x2apic=hide: leave out one of the two.");
+            return;
+        }
+        if (id == STRATEGY_AUTO) {
+            preference->count = 0;
+            break;
+        }
+    }
+    if (preference->count == 0) {
+        *preference = possible;
+    }
 }
 
 /* QEMU's Multiboot loader puts the name of the image first; GRUB does not. */
@@ -525,6 +583,7 @@ bool cmdline_parse(const char *line, struct boot_parameters *out, struct cmdline
         first = first && word.length == 0;
         at++;
     }
+    apply_guest_x2apic(&p);
     return error->text[0] == '\0';
 }
 

@@ -30,10 +30,18 @@ enum report_choice {
 
 #define MASK_WORDS  ((CAPABILITY_COUNT + 63) / 64)
 
+/* What the guest sees of x2APIC (guest.x2apic=). */
+enum guest_x2apic {
+    GUEST_X2APIC_AUTO,
+    GUEST_X2APIC_HIDE,
+    GUEST_X2APIC_ONLY
+};
+
 struct boot_parameters {
     uint32_t console;                           /* CONSOLE_ bits of lib/console.h; 0: none */
     enum report_choice report;
     struct preference axis[AXIS_COUNT];         /* copy into struct selection_request */
+    enum guest_x2apic guest_x2apic;             /* already part of the axis x2apic */
     uint64_t mask[MASK_WORDS];                  /* bit per enum capability_id */
     bool stats;
     bool help;

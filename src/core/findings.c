@@ -101,6 +101,7 @@ void findings_test(const struct boot_parameters *parameters)
 enum outcome findings_select(const struct boot_parameters *parameters)
 {
     memcpy(request.axis, parameters->axis, sizeof request.axis);
+    request.x2apic_only = parameters->guest_x2apic == GUEST_X2APIC_ONLY;
     select_strategies(&capabilities, &request, strategies_implemented(), &selection);
     selection_mark_forced(&selection, &capabilities);
     return selection.outcome;
@@ -115,7 +116,8 @@ static void put_console(void *context, const char *bytes, size_t length)
 static void standing_notes(const struct boot_information *information)
 {
     if (selection.backend != BACKEND_NONE)
-        findings_note("DMA: UNPROTECTED. No IOMMU is programmed: a device that the guest controls "
+        findings_note("DMA: UNPROTECTED. No IOMMU is programmed, and one that is there is the guest's, "
+                      "registers, tables and interrupt remapping: a device that the guest controls "
                       "can reach the hypervisor's memory.");
     if (selection.backend != BACKEND_NONE)
         findings_note("NMI: one that the guest's own hardware raises (LVT, I/O APIC) at the moment of one "
@@ -125,6 +127,11 @@ static void standing_notes(const struct boot_information *information)
         findings_note("INIT by a device message (I/O APIC, MSI): UNPROTECTED where the processor has no "
                       "VM_CR.R_INIT: it resets a CPU under the hypervisor. INIT by a local APIC is "
                       "watched.");
+    if (request.x2apic_only)
+        findings_note("guest.x2apic=only: every CPU starts in x2APIC mode, INIT keeps it, and leaving it "
+                      "raises #GP; IA32_XAPIC_DISABLE_STATUS (0xbd) says so to the guest. The xAPIC page "
+                      "shows nothing. The guest has to cope: Linux for i386 does not know x2APIC mode, "
+                      "and Linux for amd64 wants interrupt remapping with it.");
     if (information->memory_is_estimate)
         findings_note("The boot loader gave no memory map, only the sizes of lower and upper memory.");
 }
@@ -170,6 +177,7 @@ void findings_report(const struct boot_information *information,
 
 void findings_bind(void)
 {
+    machine.x2apic_only = request.x2apic_only;
     strategies_bind_backend(selection.backend);
     for (unsigned axis = 0; axis < AXIS_COUNT; axis++)
         strategies_bind(selection.axis[axis].chosen);

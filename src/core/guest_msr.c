@@ -7,6 +7,7 @@
 #include "core/advance.h"
 #include "core/backend.h"
 #include "core/machine.h"
+#include "probe/selftest.h"
 #include "strategies/operations.h"
 #include "x2apic/base.h"
 #include "x2apic/msr_rules.h"
@@ -245,8 +246,10 @@ void guest_msr_access(struct cpu *cpu, bool write)
     uint64_t value = 0, next;
 
     /* Where the length has to come from the bytes, they are judged before anything is done. */
-    if (!guest_find_next(cpu, instruction, &next))
+    if (!guest_find_next(cpu, instruction, &next)) {
+        selftest_ends(cpu, NULL);   /* whose code is not where its addresses say */
         return;
+    }
     if (write) {
         value = (registers->rdx & 0xffffffff) << 32 | (registers->rax & 0xffffffff);
         if (!write_msr(cpu, index, value)) {

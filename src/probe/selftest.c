@@ -12,6 +12,7 @@
 #include "core/vcpu.h"
 #include "probe/selftest_apicv.h"
 #include "probe/selftest_startup.h"
+#include "probe/selftest_x2apic.h"
 #include "probe/selftest_step.h"
 #include "strategies/bind.h"
 #include "strategies/operations.h"
@@ -152,6 +153,7 @@ static const struct {
     { STRATEGY_STEP_DBSTEP, selftest_step_dbstep },    /* after the others: those below step with it */
     { STRATEGY_APIC_APICV, selftest_apicv_run },
     { STRATEGY_APIC_PAGE, selftest_apic_page },
+    { STRATEGY_X2APIC_MSR, selftest_x2apic_msr },
     { STRATEGY_NMI_VNMI, test_nmi },
     { STRATEGY_NMI_POLL, test_nmi },
     { STRATEGY_NMI_IRET, test_nmi },

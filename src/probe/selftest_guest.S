@@ -6,7 +6,7 @@
         .global selftest_guest_start, selftest_guest_end
         .global selftest_nop, selftest_nop_end, selftest_rep, selftest_fault, selftest_fault_landing
         .global selftest_apic, selftest_nmi, selftest_handler_nmi, selftest_handler_divide
-        .global selftest_hypercall, selftest_spin
+        .global selftest_hypercall, selftest_spin, selftest_x2apic
         .global selftest_apicv, selftest_interrupt, selftest_halt, selftest_handler_interrupt
         .global selftest_pending, selftest_pending_end
         .code16
@@ -67,6 +67,11 @@ selftest_halt:
         cli
         jmp     selftest_hypercall
 
+/* A write of ICR in x2APIC mode: EDX:EAX. */
+selftest_x2apic:
+        movl    $0x830, %ecx
+        wrmsr
+        jmp     selftest_hypercall
 /* An NMI is delivered here; its handler returns. */
 selftest_nmi:
         nop

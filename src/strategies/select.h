@@ -18,6 +18,7 @@
 #include "strategies/strategy.h"
 
 struct selection_request {
+    bool x2apic_only;                           /* guest.x2apic=only chose the axis x2apic */
     struct preference axis[AXIS_COUNT];         /* from the command line; all zero: auto */
     uint8_t selftest[STRATEGY_COUNT];           /* enum selftest_verdict */
 };

@@ -464,6 +464,22 @@ static bool named_before(const struct preference *preference, unsigned entry)
     return false;
 }
 
+/* guest.x2apic=only: one sentence for the whole axis. */
+static void append_refused_only(struct text *text, const struct capabilities *capabilities,
+                                const struct selection *selection)
+{
+    const struct strategy_verdict *verdict = &selection->strategy[STRATEGY_X2APIC_MSR];
+
+    text_append(text, "guest.x2apic=only was asked for, but ");
+    if (verdict->verdict == VERDICT_MISSING) {
+        text_append(text, "this processor does not have it: ");
+        append_all_missing(text, capabilities, verdict, false);
+    } else {
+        append_reason(text, selection, capabilities, STRATEGY_X2APIC_MSR);
+    }
+    text_append(text, ". What you can do: leave out guest.x2apic=only.");
+}
+
 static void append_refused_axis(struct text *text, const struct selection *selection,
                                 const struct capabilities *capabilities,
                                 const struct selection_request *request, enum axis axis)
@@ -473,6 +489,10 @@ static void append_refused_axis(struct text *text, const struct selection *selec
     enum strategy_id broken = STRATEGY_NONE;
     char name[40];
 
+    if (axis == AXIS_X2APIC && request->x2apic_only) {
+        append_refused_only(text, capabilities, selection);
+        return;
+    }
     for (unsigned i = 0; i < preference->count; i++) {
         enum strategy_id id = (enum strategy_id)preference->entry[i].strategy;
 

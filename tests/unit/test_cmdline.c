@@ -215,7 +215,7 @@ static void flags(void **state)
 static void unknown_keys(void **state)
 {
     static const char list[] = "The parameters are: console=, report=, startup=, apic=, x2apic=, "
-                               "step=, nmi=, mask=, stats, help.";
+                               "step=, nmi=, guest.x2apic=, mask=, stats, help.";
     char sentence[512];
 
     (void)state;
