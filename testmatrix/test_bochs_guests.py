@@ -142,3 +142,21 @@ def test_debian(lab: Lab, hosts: dict[str, Host], host: str) -> None:
         run = Run(dialogue.end())
     assert run.report.binding["step"] == lab.report(hosts[host]).binding["step"]
     assert run.ending == POWER_OFF
+
+
+def test_a_run_that_ends_early_is_compared_until_there() -> None:
+    """The line that the end cut short says nothing; what comes behind it on the other side neither."""
+    right = bochs.Said(["1..4", "ok 1 - one", "# note", "ok 2 - two", "ok 3 - thr"], "reset: ")
+    seen = bochs.Said(["1..4", "ok 1 - one", "not ok 2 - two", "ok 3 - three", "# later", "ok 4 - four"])
+    found = bochs.differences(right, seen)
+    assert found == [bochs.Difference("reset: ", "bare", is_end=True), bochs.Difference("two", "sextant"),
+                     bochs.Difference("# note", "bare")]
+    known = bochs.Known(("*",), "smp", "bare", "anchor", ends="^reset")
+    assert [known.explains(one) for one in found] == [True, False, False]
+
+
+def test_a_note_is_no_end() -> None:
+    known = bochs.Known(("*",), "smp", "bare", "anchor", lines="reset")
+    assert not known.explains(bochs.Difference("reset: ", "bare", is_end=True))
+    assert known.explains(bochs.Difference("# reset", "bare"))
+    assert not known.explains(bochs.Difference("# reset", "sextant"))

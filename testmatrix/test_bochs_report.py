@@ -11,10 +11,19 @@ from harness import data
 from harness.data import Host
 from harness.lab import Lab, Run
 from runner.machine import Machine
+from test_cells import expect_refusal
 
 READER_AWAY = 3.0       # seconds; Bochs prints the whole report in less
 LIARS = ("bochs27-tigerlake", "bochs27-corei7_icelake_u")
 WITH_MTF = ("bochs30-corei7_skylake_x", "bochs30-sapphire_rapids")
+# What hosts.toml says of every model: the columns in which the models differ.
+COLUMNS = {
+    "vmx": ("vmx_monitor_trap_flag", "vmx_ept", "vmx_unrestricted_guest", "vmx_virtualize_apic_accesses",
+            "vmx_apic_register_virtualization", "vmx_virtual_interrupt_delivery", "vmx_virtualize_x2apic", "vmx_virtual_nmis",
+            "vmx_nmi_window_exiting", "vmx_preemption_timer", "vmx_vpid", "x2apic"),
+    "svm": ("svm_np", "svm_nrips", "svm_decode_assists", "svm_avic", "svm_vgif", "svm_vnmi", "x2apic"),
+}
+PROCBASED_CTLS2 = 0x48b
 SENTENCE = '"Monitor trap flag", bit 59 of IA32_VMX_TRUE_PROCBASED_CTLS (0x48e), failed its self-test'
 
 
@@ -24,6 +33,31 @@ def rows(parameters: str, names: tuple[str, ...]) -> list[object]:
 
 def names(backend: str) -> tuple[str, ...]:
     return tuple(host.name for host in data.hosts().values() if "bochs" in host.tags and host.backend == backend)
+
+
+def machines(*tags: str) -> list[object]:
+    return [pytest.param(host, id=f"{host.name}/report-only/none") for host in data.hosts().values() if set(tags) & set(host.tags)]
+
+
+@pytest.mark.parametrize("host", machines("bochs", "bochs-refuses"))
+def test_table(lab: Lab, host: Host) -> None:
+    """Every column of every model: hosts.toml knows it, and the report shows it."""
+    report = lab.report(host)
+    columns = COLUMNS["vmx" if "vmx" in host.present else "svm"]
+    assert [name for name in columns if name not in host.present + host.absent] == []
+    assert [name for name in columns if report.has(name) != (name in host.present)] == []
+    controls = {number: int(value, 16) for number, value in report.data["raw"]["msr"] if value.startswith("0x")}.get(PROCBASED_CTLS2)
+    assert (None if controls is None else controls >> 32) == host.secondary_controls
+
+
+@pytest.mark.parametrize("host", machines("bochs-refuses"))
+def test_cannot_run(lab: Lab, host: Host) -> None:
+    """With a guest: the whole report, what is missing at its head, what can be done at its end, and the exit code."""
+    run = lab.run(lab.machine(host, guest=lab.guest("smp")))
+    expect_refusal(run, "cannot_run", "EXIT_CANNOT_RUN", host.sentence)
+    assert run.report.outcome == "cannot_run"
+    assert host.advice in " ".join(run.report.advice)
+    assert run.report.capabilities == lab.report(host).capabilities
 
 
 @pytest.mark.parametrize("host", rows("auto", names("vmx")))

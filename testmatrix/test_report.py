@@ -20,7 +20,7 @@ REPORT_FORMAT = (       # the order of the parts, by the line that each one begi
 
 
 def hosts() -> list[object]:
-    return [pytest.param(host, id=f"{host.name}/report-only/none", marks=[pytest.mark.long] if host.long or host.emulator != "qemu72" else [])
+    return [pytest.param(host, id=f"{host.name}/report-only/none", marks=[pytest.mark.long] if host.long or host.emulator == "qemu10" else [])
             for host in data.hosts().values()]
 
 

@@ -30,7 +30,8 @@ class Host:
     sentence, advice: part of what the report must say about a machine that cannot carry a guest.
     board, devices: QEMU's -machine and -device.
     without_svm: the same model without SVM, when it is not simply MODEL,-svm.
-    backend: that the report must choose. present, absent: capabilities, by the report's identifiers.
+    backend: that the report must choose. present, absent: capabilities, by the report's identifiers. secondary_controls: those
+    that IA32_VMX_PROCBASED_CTLS2 allows.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Host:
     advice: str = ""
     present: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
+    secondary_controls: int | None = None
     long: bool = False
 
     @property
