@@ -66,9 +66,10 @@ def cells() -> list[object]:
 def test_guest(lab: Lab, host: Host, strategy: data.Strategy, guest: str) -> None:
     report = lab.report(host)
     force = {} if report.binding | strategy.force == report.binding else strategy.force
-    seen = on_sextant(lab, host, data.Strategy(strategy.name if force else AUTO.name, "", force), guest)
+    name = strategy.name if force else AUTO.name
+    seen = on_sextant(lab, host, data.Strategy(name, "", force), guest)
     alone = guest in ALONE or guest in ALONE_WITHOUT_X2APIC and hides_x2apic(report)
-    compare(seen if alone else on_the_bare_emulator(lab, host, guest), seen, bochs.known(host.name, guest))
+    compare(seen if alone else on_the_bare_emulator(lab, host, guest), seen, bochs.known(host.name, guest, name))
 
 
 def hides_x2apic(report: Report) -> bool:

@@ -84,6 +84,17 @@ bool local_apic_requested(void)
     return false;
 }
 
+void local_apic_clear_icr(void)
+{
+    local_apic_write(APIC_ICR_HIGH, local_apic_read(APIC_ID));
+    local_apic_write(APIC_ICR_LOW, 0);
+    local_apic_wait_until_idle();
+    local_apic_write(APIC_ICR_HIGH, 0);
+    /* A write shows what has happened since the last one. */
+    local_apic_write(APIC_ESR, 0);
+    local_apic_write(APIC_ESR, 0);
+}
+
 static void end_all_in_service(void)
 {
     for (unsigned i = 0; i < ISR_VECTORS; i++) {

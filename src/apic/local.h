@@ -35,4 +35,8 @@ bool local_apic_requested(void);
  * accepted and forgotten. Host context, host NMIs allowed. */
 void local_apic_init_state(void);
 
+/* Makes ICR read 0, as after an INIT: sends what no APIC accepts, a fixed interrupt with the illegal
+ * vector 0, to the APIC itself, and clears the error that this leaves. xAPIC mode, host context. */
+void local_apic_clear_icr(void);
+
 #endif

@@ -115,3 +115,8 @@ bool startup_is_waiting(const struct startup_mailbox *mailbox)
 {
     return (atomic_load(&mailbox->word) & STARTUP_WAIT_FOR_SIPI) != 0;
 }
+
+bool startup_is_quiet(const struct startup_mailbox *mailbox)
+{
+    return atomic_load(&mailbox->word) == 0;
+}

@@ -111,6 +111,9 @@ static inline bool startup_has_post(const struct startup_mailbox *mailbox)
             & (STARTUP_INIT_PENDING | STARTUP_SIPI_PENDING | STARTUP_NMI_PENDING)) != 0;
 }
 
+/* Whether the CPU is an application processor that runs and has nothing to act on. One load. */
+bool startup_is_quiet(const struct startup_mailbox *mailbox);
+
 /* Whether the CPU waits for a SIPI once it has acted on everything posted. One load; any CPU. */
 bool startup_is_waiting(const struct startup_mailbox *mailbox);
 

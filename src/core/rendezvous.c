@@ -44,7 +44,8 @@ void rendezvous_attend(struct cpu *cpu)
 static bool attended(struct cpu *cpu, uint32_t number)
 {
     for (unsigned i = 0; i < PATIENCE; i++) {
-        if (atomic_load(&cpu->rendezvous_seen) == number)
+        if (atomic_load(&cpu->rendezvous_seen) == number
+            || atomic_load(&cpu->waits_in_hardware))
             return true;
         pause();
     }

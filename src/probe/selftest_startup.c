@@ -112,11 +112,13 @@ static void take_pairs(struct cpu *cpu)
         selftest_reset(cpu, selftest_spin);
         atomic_fetch_add(&spinning, 1);
         selftest_enter(cpu);
-        local_apic_init_state();
-        binding.startup->wait(cpu);
+        binding.startup->init(cpu);
         selftest_enter(cpu);
+        startup_take(&cpu->mailbox);
+        cpu->waiting = false;
         atomic_fetch_add(&rounds, 1);
     }
+    local_apic_init_state();
     memset(cpu->counters, 0, sizeof cpu->counters);
     cpu->history_next = 0;
 }

@@ -54,6 +54,10 @@ struct startup_operations {
     /* The CPU is to wait for a SIPI: prepares its guest to do that in hardware, from the next entry on.
      * NULL: it waits in the host. */
     void (*wait)(struct cpu *cpu);
+    /* The hardware has taken an INIT to the CPU. True when it will wait for the SIPI from the next entry
+     * on, and everything else that the INIT means has been put off until then; false when the mailbox
+     * has to take it. NULL: INITs do not reach the hardware. */
+    bool (*init)(struct cpu *cpu);
 };
 
 /* `x2apic`: what the guest sees of x2APIC mode. */

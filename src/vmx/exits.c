@@ -234,8 +234,10 @@ static void exit_triple_fault(struct cpu *cpu)
 static void exit_init(struct cpu *cpu)
 {
     cpu->counters[COUNTER_EXIT_INIT]++;
-    if (!selftest_ends(cpu, NULL)
-        && cpu->counters[COUNTER_EXITS] != vmx_of(cpu)->exits_at_sipi + 1)
+    if (selftest_ends(cpu, NULL)
+        || cpu->counters[COUNTER_EXITS] == vmx_of(cpu)->exits_at_sipi + 1)
+        return;
+    if (!binding.startup->init || !binding.startup->init(cpu))
         startup_post_init(&cpu->mailbox);
 }
 
@@ -245,6 +247,9 @@ static void exit_sipi(struct cpu *cpu)
     vmx_unblock_nmis();     /* Bochs 3.0 leaves them blocked */
     vmx_of(cpu)->exits_at_sipi = cpu->counters[COUNTER_EXITS];
     atomic_store(&cpu->waits_in_hardware, 0);
+    if (vmx_of(cpu)->init_held)
+        startup_post_init(&cpu->mailbox);
+    vmx_of(cpu)->init_held = false;
     startup_post_sipi(&cpu->mailbox, (uint8_t)vmcs_read(VMCS_EXIT_QUALIFICATION));
     selftest_ends(cpu, NULL);
 }

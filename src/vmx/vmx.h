@@ -31,6 +31,7 @@ struct vmx_cpu {
     uint64_t gdt[6];                /* the host's, with a TSS of this CPU's own */
     uint64_t ept_pointer;
     uint32_t controls[VMX_WORD_COUNT];  /* what the VMCS holds */
+    bool init_held;                 /* an INIT that the SIPI's exit will act on */
     uint64_t exits_at_sipi;         /* how many exits there had been when the last SIPI came */
     uint32_t launched;
     uint32_t soft_length;           /* bytes of the instruction that raised the queued soft event */

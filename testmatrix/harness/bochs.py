@@ -16,7 +16,7 @@ SIDES = ("bare", "sextant")
 class Known:
     """hosts: patterns of names of hosts; side: where something is wrong, on the bare emulator or under Sextant; lines: pattern
     of the result lines and notes that are wrong there; ends: how the run ends there before the guest does, a pattern of its
-    ending and of what the emulator said; anchor: in docs/emulators.md."""
+    ending and of what the emulator said; anchor: in docs/emulators.md; strategy: pattern of what must be forced for it."""
 
     hosts: tuple[str, ...]
     guest: str
@@ -24,6 +24,7 @@ class Known:
     anchor: str
     lines: str = ""
     ends: str = ""
+    strategy: str = "*"
 
     def explains(self, difference: "Difference") -> bool:
         pattern = self.ends if difference.is_end else self.lines
@@ -53,12 +54,13 @@ class Said:
         return self.lines[:-1] if self.end else self.lines
 
 
-def known(host: str, guest: str) -> list[Known]:
+def known(host: str, guest: str, strategy: str = "auto") -> list[Known]:
     document = tomllib.loads((HERE / "bochs.toml").read_text())
     rows = [Known(**(row | {"hosts": tuple(row["hosts"])})) for row in document["known"]]
     if wrong := [row for row in rows if row.side not in SIDES or bool(row.lines) == bool(row.ends)]:
         raise ValueError(f"bochs.toml: side is none of {', '.join(SIDES)}, or not one of lines and ends is there: {wrong}")
-    return [row for row in rows if row.guest == guest and any(fnmatch.fnmatchcase(host, name) for name in row.hosts)]
+    return [row for row in rows if row.guest == guest and fnmatch.fnmatchcase(strategy, row.strategy)
+            and any(fnmatch.fnmatchcase(host, name) for name in row.hosts)]
 
 
 def results(lines: list[str]) -> dict[int, tuple[bool, str]]:

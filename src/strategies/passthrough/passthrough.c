@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* apic=passthrough: the guest has the xAPIC page itself, and no access to it exits. Only with
  * startup=sipi: nobody sees what the guest writes to ICR. */
+#include "apic/local.h"
 #include "core/backend.h"
 #include "core/cpu.h"
 #include "strategies/operations.h"
@@ -24,6 +25,14 @@ static void fault(struct cpu *cpu, uint64_t guest_physical, bool write)
     attach(cpu);
 }
 
+/* The guest reads the hardware's ICR, which INIT clears and the list of what software can write does
+ * not. */
+static void reset(struct cpu *cpu)
+{
+    (void)cpu;
+    local_apic_clear_icr();
+}
+
 static void nothing(struct cpu *cpu)
 {
     (void)cpu;
@@ -37,4 +46,5 @@ const struct apic_operations apic_passthrough_operations = {
     .step_cancelled = nothing,
     .icr_disturbed = nothing,
     .icr_restored = nothing,
+    .reset = reset,
 };
