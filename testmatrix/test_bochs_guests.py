@@ -59,7 +59,8 @@ def cells() -> list[object]:
             continue
         marks = [] if (host.name, strategy.name) in USUAL else [pytest.mark.long]
         rows += [pytest.param(host, strategy, guest, id=f"{host.name}/{strategy.name}/{guest}", marks=marks) for guest in guests()]
-    return rows
+    others = [host for host in data.hosts().values() if "bochs-model" in host.tags]
+    return rows + [pytest.param(host, AUTO, "smp", id=f"{host.name}/auto/smp", marks=pytest.mark.long) for host in others]
 
 
 @pytest.mark.parametrize(("host", "strategy", "guest"), cells())

@@ -17,6 +17,9 @@
     report.py     the capability report: its text and its JSON object
     schema.py     docs/report.schema.json
     decoder.py    what cpuid(1) reads in the report's raw part
+    manual.py     what the bits of registers mean, read from the manuals a second time
+    golden.py     what a host's report said when somebody last looked
+    kvm.py        whether this machine can run the hosts that need KVM
     tap.py        the lines of a test guest
     linux.py      a Linux guest: its shell, its kernel's messages
     debugger.py   QEMU's gdb stub: physical memory

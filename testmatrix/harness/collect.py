@@ -94,7 +94,7 @@ def digest(value: object) -> str:
 
 
 def host_rows(names: set[str]) -> dict[str, Document]:
-    keys = ("about", "emulator", "model", "processors", "memory")
+    keys = ("about", "emulator", "model", "processors", "memory", "needs")
     return {host.name: {key: getattr(host, key) for key in keys} for host in data.hosts().values() if host.name in names}
 
 

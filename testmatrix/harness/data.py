@@ -13,7 +13,9 @@ from runner.machine import Host as RunnerHost
 
 HERE = Path(__file__).resolve().parents[1]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
-OUTCOMES = ("runs", "degraded", "cannot_run")
+CARRIES = ("runs", "degraded")
+OUTCOMES = (*CARRIES, "cannot_run", "carries")
+VENDORS = ("intel", "amd")
 Row = TypeVar("Row")
 
 
@@ -25,10 +27,11 @@ class DataError(Exception):
 class Host:
     """A machine that is emulated.
 
-    outcome: what the report must say.
+    outcome: what the report must say; carries: runs or degraded, as the processor underneath has it.
     tags: what guests.toml and strategies.toml select hosts by. long: none of its cells belongs in `make test`.
     sentence, advice: part of what the report must say about a machine that cannot carry a guest.
     board, devices: QEMU's -machine and -device.
+    needs: "kvm" when the machine that tests must have KVM with nested virtualization; vendor: whose, "intel" or "amd".
     without_svm: the same model without SVM, when it is not simply MODEL,-svm.
     backend: that the report must choose. present, absent: capabilities, by the report's identifiers. secondary_controls: those
     that IA32_VMX_PROCBASED_CTLS2 allows.
@@ -44,6 +47,8 @@ class Host:
     memory: int = 512           # MiB
     board: str = "pc"
     devices: tuple[str, ...] = ()
+    needs: str = ""
+    vendor: str = ""
     without_svm: str = ""
     backend: str | None = None
     sentence: str = ""
@@ -68,7 +73,12 @@ class Host:
 
     @property
     def runs(self) -> bool:
-        return self.outcome in ("runs", "degraded")
+        return self.outcome in (*CARRIES, "carries")
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """What the report may say."""
+        return CARRIES if self.outcome == "carries" else (self.outcome,)
 
 
 @dataclass(frozen=True)
@@ -154,6 +164,10 @@ def hosts() -> dict[str, Host]:
     for host in rows.values():
         if host.outcome not in OUTCOMES:
             raise DataError(f"hosts.toml: {host.name}: outcome {host.outcome!r} is none of {', '.join(OUTCOMES)}")
+        if host.needs not in ("", "kvm") or bool(host.needs) != (host.vendor in VENDORS):
+            raise DataError(f"hosts.toml: {host.name}: needs is \"kvm\", with the vendor intel or amd, or nothing")
+        if host.outcome == "carries" and not host.needs:
+            raise DataError(f"hosts.toml: {host.name}: what an emulated machine reports is known: not `carries`")
         if not host.runs and not host.sentence:
             raise DataError(f"hosts.toml: {host.name}: a host that cannot run a guest needs the sentence that says why")
     return rows

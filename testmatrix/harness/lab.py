@@ -9,14 +9,14 @@ from typing import Any, NoReturn
 import pytest
 from runner import guests
 from runner.console import Result
-from runner.machine import Machine
+from runner.machine import TCG, Machine
 
-from . import data, linux, report, tap
+from . import data, kvm, linux, report, tap
 from .dialogue import LIMIT, SILENCE, Dialogue
 from .report import Report
 from .runs import ALL_OK, POWER_OFF, RESET, SOME_NOT_OK, ending, sha256
 from .shared import Shared
-from .verdicts import REPORT_OF
+from .verdicts import REPORT_OF, THIS_MACHINE
 
 # What the states of a capability must be for a test to be skipped.
 SKIPPABLE = ("absent", "broken")
@@ -66,6 +66,12 @@ def skip(host: data.Host, measured: Report, capability: str) -> NoReturn:
     state = measured.capabilities[capability]
     assert state in SKIPPABLE, f"{host.name} has {capability} ({state}): a test that needs it must run there"
     pytest.skip(f"{REPORT_OF}{host.name}: {capability} is {state}")
+
+
+def need(host: data.Host) -> None:
+    """Skips the test when this machine cannot run the host at all."""
+    if host.needs and (lack := kvm.lack(host.vendor)):
+        pytest.skip(f"{THIS_MACHINE}{host.name}: {lack}")
 
 
 @dataclass(frozen=True)
@@ -120,6 +126,7 @@ class Lab:
 
     def report(self, host: data.Host) -> Report:
         """The host's own report: what it has, and so what may be skipped there."""
+        need(host)
         def measure(place: Path) -> str:
             run = self.at(place).run(self.machine(host, "report=only"))
             report.parse(run.text)
@@ -138,4 +145,6 @@ class Lab:
 
 def hardware(host: data.Host) -> dict[str, Any]:
     devices = tuple(word for device in host.devices for word in ("-device", device))
-    return {"processors": host.processors, "memory": host.memory, "board": host.board, "extra": devices}
+    need(host)
+    return {"processors": host.processors, "memory": host.memory, "board": host.board, "extra": devices,
+            "accelerator": host.needs or TCG}

@@ -154,8 +154,9 @@ function hostView(host) {
     const row = data.hosts[host];
     const report = row && data.reports[row.report];
     return [paragraph(row ? row.about : 'Tests that start no machine of hosts.toml.'),
-        row ? paragraph(make('code', {}, `${row.emulator}/${row.model}`), `, ${row.processors} CPUs, ${row.memory} MiB`) : null,
-        row ? command(`make report HOST=${row.emulator}/${row.model} CPUS=${row.processors} MEMORY=${row.memory}`) : null,
+        row ? paragraph(make('code', {}, `${row.emulator}/${row.model}`), `, ${row.processors} CPUs, ${row.memory} MiB`,
+            row.needs ? `; needs ${row.needs}` : '') : null,
+        row && !row.needs ? command(`make report HOST=${row.emulator}/${row.model} CPUS=${row.processors} MEMORY=${row.memory}`) : null,
         ...(report ? wholeReport(report) : [paragraph('Its report was not asked for in this run.')])].filter(Boolean);
 }
 

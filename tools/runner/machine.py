@@ -10,6 +10,10 @@ from .guests import Guest
 EMULATORS = {"qemu72": "QEMU 7.2", "qemu10": "QEMU 10", "bochs27": "Bochs 2.7", "bochs30": "Bochs 3.0"}
 
 
+# QEMU's own code generator.
+TCG = "tcg"
+
+
 class HostError(Exception):
     """A host that does not exist; the text is a sentence for the person."""
 
@@ -49,5 +53,6 @@ class Machine:
     iso: Path | None = None
     debug_console: Path | None = None
     board: str = "pc"                   # QEMU's -machine
+    accelerator: str = TCG              # or "kvm"
     counted: bool = False               # time is the number of executed instructions (Bochs' always is)
     extra: tuple[str, ...] = ()         # more words for the emulator's command line

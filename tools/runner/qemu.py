@@ -7,7 +7,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from .machine import EMULATORS, Machine
+from .machine import EMULATORS, TCG, Machine
 
 PROGRAM = "qemu-system-x86_64"
 
@@ -61,7 +61,7 @@ def command(machine: Machine, serial: str, qmp: int | None = None) -> list[str]:
     """The command line. serial: QEMU's -serial argument; qmp: descriptor of a socket for the control protocol."""
     words = [
         *program(machine.host.emulator), "-machine", machine.board, "-cpu", machine.host.model, "-smp", str(machine.processors),
-        "-m", str(machine.memory), "-accel", f"tcg,thread={'single' if machine.counted else 'multi'}",
+        "-m", str(machine.memory), "-accel", accelerator(machine),
         "-nodefaults", "-vga", "std", "-display", "none", "-no-reboot",
         "-device", EXIT_DEVICE, "-serial", serial,
     ]
@@ -78,6 +78,12 @@ def command(machine: Machine, serial: str, qmp: int | None = None) -> list[str]:
     else:
         words += bare(machine)
     return words + list(machine.extra)
+
+
+def accelerator(machine: Machine) -> str:
+    if machine.accelerator != TCG:
+        return machine.accelerator
+    return f"{TCG},thread={'single' if machine.counted else 'multi'}"
 
 
 def on_image(machine: Machine) -> list[str]:
