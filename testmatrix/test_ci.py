@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The workflow files of three CI systems: they can be read, they run what the Makefile has, and all three run the same."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from runner.guests import ROOT
+
+GITHUB, CIRCLE, JENKINS = ROOT / ".github/workflows/matrix.yml", ROOT / ".circleci/config.yml", ROOT / "Jenkinsfile"
+FILES = (GITHUB, CIRCLE, JENKINS)
+MAKE = re.compile(r"\bmake ((?:[a-z-]+\b ?)+)((?: ?[A-Z]+=(?:\"[^\"]*\"|'[^']*'|\$\(\([^)]*\)\)\S*|\$\{\{.*?\}\}\S*|[^\s'\"]+))*)")
+VARIABLE = re.compile(r"([A-Z]+)=")
+SCRIPT = re.compile(r"\b(ci/[\w-]+)")
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+
+def files() -> list[object]:
+    return [pytest.param(path, id=path.name) for path in FILES]
+
+
+def commands(path: Path) -> list[str]:
+    """What is run there: a list of shell commands."""
+    if path == JENKINS:
+        return re.findall(r"\bsh '([^']*)'", path.read_text())
+    document = yaml.safe_load(path.read_text())
+    assert document["jobs"], path
+    found = []
+    for job in document["jobs"].values():
+        steps = [step["run"] for step in job["steps"] if isinstance(step, dict) and "run" in step]
+        found += [step["command"] if isinstance(step, dict) else step for step in steps]
+    return found
+
+
+def calls(path: Path) -> list[tuple[str, set[str]]]:
+    """Target and the names of its variables."""
+    return [(target, set(VARIABLE.findall(found[2])))
+            for command in commands(path) for found in MAKE.finditer(command) for target in found[1].split()]
+
+
+@pytest.mark.parametrize("path", files())
+def test_what_is_called_exists(path: Path) -> None:
+    targets = next(line for line in MAKEFILE.splitlines() if line.startswith(".PHONY:")).split()[1:]
+    variables = set(re.findall(r"^([A-Z_]+) *\?=", MAKEFILE, re.MULTILINE))
+    assert calls(path)
+    for target, names in calls(path):
+        assert target in targets
+        assert names <= variables
+    scripts = {name for command in commands(path) for name in SCRIPT.findall(command)}
+    assert scripts == {"ci/setup"}
+    assert all((ROOT / name).stat().st_mode & 0o100 for name in scripts)
+
+
+def test_all_three_run_the_same() -> None:
+    """GitHub's machines have KVM, so there is one job more."""
+    assert {target for target, _ in calls(GITHUB)} == {target for target, _ in calls(CIRCLE)} == {target for target, _ in calls(JENKINS)}
+    assert {target for target, _ in calls(GITHUB)} == {"test", "matrix", "page"}
+
+
+@pytest.mark.parametrize("path", files())
+def test_all_groups_are_run_and_put_together(path: Path) -> None:
+    text = path.read_text()
+    if path == CIRCLE:
+        assert "SHARD=$((CIRCLE_NODE_INDEX + 1))/$CIRCLE_NODE_TOTAL" in text
+        assert "shards/shard-*" in text
+        return
+    groups = yaml.safe_load(text)["jobs"]["matrix"]["strategy"]["matrix"]["shard"] if path == GITHUB else (
+        [int(number) for number in re.findall(r"'(\d)'", re.search(r"values (.*)", text)[1])])         # type: ignore[index]
+    count, = set(re.findall(r"make matrix SHARD=\S*(?: matrix.shard }})?/(\d+)", text))
+    assert groups == list(range(1, int(count) + 1))
+    assert re.search(r'SHARDS="([^"]*)"', text)[1].split() == [f"shards/shard-{number}" for number in groups]     # type: ignore[index]
+
+
+@pytest.mark.parametrize("path", files())
+def test_no_registry_is_named(path: Path) -> None:
+    """Images by their short names, packages from wherever the machine takes them."""
+    assert not re.search(r"://|\b[\w-]+\.(io|com|org|net|dev)\b", path.read_text())
+
+
+def make(*words: str) -> str:
+    """What make would run."""
+    return subprocess.run(["make", "--dry-run", "--no-print-directory", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize(("words", "expected"), [
+    (["ROW=qemu72-EPYC", "COL=auto", "GUEST=smp"], "-k '[qemu72-EPYC/ and /auto/ and /smp]'"),
+    (["ROW=bochs30-*"], "-k '[bochs30-'"), (["TEST=test_cell", "COL=mtf"], "-k 'test_cell[ and /mtf/'"),
+    (["SHARD=2/3"], "--shard 2/3"), ([], "--junitxml=build/matrix/junit.xml;")])
+def test_make_matrix_selects(words: list[str], expected: str) -> None:
+    """The command that is printed is the one that is run."""
+    lines: list[Any] = [line for line in make("matrix", *words).splitlines() if "-m pytest" in line]
+    assert len(lines) == 1
+    assert expected in re.sub(r" +;", ";", lines[0])
