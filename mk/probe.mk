@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # sextant-probe: the image's pure sources and tools/probe/ as a Linux command.
-#   sextant-probe        for use
+#   sextant-probe        for use; static, so that it can be carried to another machine
 #   host/sextant-probe   with the sanitizers, for the tests; its parts are in the host library (host.mk)
 
 PROBE         := $(BUILD)/sextant-probe
@@ -22,6 +22,6 @@ $(PROBE_BUILD)/%.o: %.c $(PROBE_BUILD)/.flags | $(SETUP)
 
 $(PROBE): $(PROBE_OBJECTS)
 	$(call say,PROBELD,$@)
-	$(Q)$(CC) $(PROBE_CFLAGS) -o $@ $^
+	$(Q)$(CC) $(PROBE_CFLAGS) -static -o $@ $^
 
 -include $(PROBE_OBJECTS:.o=.d)

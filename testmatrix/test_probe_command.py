@@ -190,6 +190,22 @@ def test_cpuid_without_msrs(lab: Lab) -> None:
     assert "VM_CR (0xc0010114) was not read" in answer.sentences
 
 
+def test_origin_no_monitor_trap_flag(lab: Lab) -> None:
+    """Origin O13: a nested CI host's IA32_VMX_PROCBASED_CTLS, in which the monitor trap flag may not be 1."""
+    machine = lab.directory / "machine.txt"
+    raw = (VECTORS / "bochs27-tigerlake.raw").read_text()
+    for index in ("482", "48e"):
+        raw = re.sub(rf"(MSR 0x00000{index} \w+ = )0x[0-9a-f]+", r"\g<1>0xf7b9fffe0401e172", raw)
+    machine.write_text(raw)
+    found = ask(lab, "--from", machine, "--json").data
+    assert (found["backend"], choice(found)["step"], states(found)["vmx_monitor_trap_flag"]) == ("vmx", "dbstep", "absent")
+    refused = ask(lab, "--from", machine, "step=mtf")
+    assert refused.status == CANNOT_RUN
+    assert re.search(r"\"Monitor trap flag\", bit 59 of IA32_VMX_(TRUE_)?PROCBASED_CTLS \(0x48[2e]\), is 0", refused.text)
+    changed = ask(lab, "--diff", VECTORS / "bochs27-tigerlake.raw", machine).sentences
+    assert "step mtf -> dbstep." in changed and '"Monitor trap flag"' in changed
+
+
 # ---- two machines, and names ----
 
 def test_diff(lab: Lab) -> None:

@@ -392,12 +392,12 @@ static void say(void *context, const char *sentence)
 }
 
 /* What a person reads first. */
-static void write_head(const struct report_input *input, struct report_output *output)
+static void write_head(const struct report_input *input, bool axes, struct report_output *output)
 {
     write_verdict(input, output);
     report_print(output, "\nHow each job is done\n");
     write_backend(input, output);
-    for (unsigned axis = 0; axis < AXIS_COUNT; axis++) {
+    for (unsigned axis = 0; axis < AXIS_COUNT && axes; axis++) {
         write_axis(input, (enum axis)axis, output);
     }
     write_machine(input, output);
@@ -416,7 +416,7 @@ void report_write(const struct report_input *input, const struct report_sink *si
 {
     struct report_output output = { .sink = sink };
 
-    write_head(input, &output);
+    write_head(input, true, &output);
     report_write_capabilities(input, &output);
     report_print(&output, "\nRaw registers of the bootstrap processor\n");
     write_raw(input->raw, &output);
@@ -428,7 +428,7 @@ void report_write_summary(const struct report_input *input, const struct report_
 {
     struct report_output output = { .sink = sink };
 
-    write_head(input, &output);
+    write_head(input, input->selection->backend != BACKEND_NONE, &output);
     write_advice(input, &output);
 }
 

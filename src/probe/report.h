@@ -91,8 +91,8 @@ struct report_sink {
 void report_write(const struct report_input *input, const struct report_sink *sink);
 
 /*
- * The short form: the text without capabilities and raw registers, and without the JSON object.
- * Host context.
+ * The short form: the text without capabilities and raw registers, without the JSON object, and
+ * without the axes when there is no backend to choose them for.  Host context.
  */
 void report_write_summary(const struct report_input *input, const struct report_sink *sink);
 

@@ -157,6 +157,18 @@ static void the_summary_is_the_report_without_its_tables(void **state)
                            "\"version\":null,\"build_id\":null,\"measured\":{\"program\":\"Sextant\","
                            "\"version\":\"0.0\",\"build_id\":\"c0ffee\"},\"outcome\":"));
     collected_free(&summary);
+
+    /* Without a backend every axis would say the same. */
+    raw_set_msr(&raw, 0x48b, 0);
+    collected_free(&machine.output);
+    reported_prepare(&machine, &raw, "", everything_built());
+    reported_write(&machine);
+    input = reported_input(&machine);
+    report_write_summary(&input, &sink);
+    assert_non_null(strstr(summary.text, "\n  backend    none. Rejected vmx: "));
+    assert_null(strstr(summary.text, "\n  startup "));
+    assert_non_null(strstr(machine.output.text, "\n  startup "));
+    collected_free(&summary);
     collected_free(&machine.output);
 }
 
