@@ -604,6 +604,13 @@ void boot_parameters_apply_mask(const struct boot_parameters *boot,
     }
 }
 
+void boot_parameters_request(const struct boot_parameters *boot,
+                             struct selection_request *request)
+{
+    memcpy(request->axis, boot->axis, sizeof(request->axis));
+    request->x2apic_only = boot->guest_x2apic == GUEST_X2APIC_ONLY;
+}
+
 void cmdline_help(void (*put)(void *context, const char *bytes, size_t length), void *context)
 {
     static const char head[] = "Boot parameters of Sextant, separated by blanks:\n";

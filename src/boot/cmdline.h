@@ -70,6 +70,10 @@ bool boot_parameters_masks(const struct boot_parameters *parameters, enum capabi
 void boot_parameters_apply_mask(const struct boot_parameters *parameters,
                                 struct capabilities *capabilities);
 
+/* Fills in what the person asks of the selection; the results of self-tests stay what they are. */
+void boot_parameters_request(const struct boot_parameters *parameters,
+                             struct selection_request *request);
+
 /* What `help` prints: the table of parameters, through put. */
 void cmdline_help(void (*put)(void *context, const char *bytes, size_t length), void *context);
 

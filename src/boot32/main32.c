@@ -119,7 +119,7 @@ static void probe(void)
         raw_collect(&raw);
     capabilities_derive(&raw, &capabilities);
     boot_parameters_apply_mask(&parameters, &capabilities);
-    memcpy(request.axis, parameters.axis, sizeof request.axis);
+    boot_parameters_request(&parameters, &request);
     select_strategies(&capabilities, &request, strategies_implemented(), &selection);
     note("Without 64-bit mode no other CPU is started and no self-test is run.");
 }

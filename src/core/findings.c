@@ -100,8 +100,7 @@ void findings_test(const struct boot_parameters *parameters)
 
 enum outcome findings_select(const struct boot_parameters *parameters)
 {
-    memcpy(request.axis, parameters->axis, sizeof request.axis);
-    request.x2apic_only = parameters->guest_x2apic == GUEST_X2APIC_ONLY;
+    boot_parameters_request(parameters, &request);
     select_strategies(&capabilities, &request, strategies_implemented(), &selection);
     selection_mark_forced(&selection, &capabilities);
     return selection.outcome;

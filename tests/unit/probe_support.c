@@ -177,7 +177,7 @@ void reported_prepare(struct reported *reported, const struct raw *raw, const ch
     }
     capabilities_derive(&reported->raw, &reported->capabilities);
     boot_parameters_apply_mask(&reported->parameters, &reported->capabilities);
-    memcpy(reported->request.axis, reported->parameters.axis, sizeof(reported->request.axis));
+    boot_parameters_request(&reported->parameters, &reported->request);
     select_strategies(&reported->capabilities, &reported->request, implemented,
                       &reported->selection);
 }

@@ -128,6 +128,7 @@ static const char *any_command_line(void)
         "", "image.elf report=only", "step=mtf", "step=dbstep,auto apic=page", "mask=vmx_ept",
         "mask=svm,x2apic stats", "nmi=vnmi! step=mtf!", "startup=icr step=dbstep step=auto",
         "stpe=mtf", "mask=vmx_true_controls apic=decode,page", "apic=apicv!",
+        "guest.x2apic=only", "guest.x2apic=hide",
     };
 
     return any(5) == 0 ? NULL : lines[any(sizeof(lines) / sizeof(lines[0]))];

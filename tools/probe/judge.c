@@ -159,7 +159,7 @@ static void note_disagreement(struct arena *arena, struct subject *subject,
 
 static void prepare_request(const struct subject *subject, struct judgement *j)
 {
-    memcpy(j->request.axis, j->parameters.axis, sizeof(j->request.axis));
+    boot_parameters_request(&j->parameters, &j->request);
     for (size_t i = 0; i < subject->selftest_count; i++) {
         j->request.selftest[subject->selftests[i].strategy] = subject->selftests[i].verdict;
     }
