@@ -236,6 +236,30 @@ static void a_capability_that_changed_and_what_it_changes(void **state)
     assert_null(strstr(output.text, "MSR 0x00000482"));     /* its bit has a name */
 }
 
+/* What was never tried on the first machine, because it could not be, counts as if it worked. */
+static void a_capability_that_came_and_was_never_tried(void **state)
+{
+    static struct raw raw;
+
+    (void)state;
+    raw_full_vmx(&raw);
+    raw.cpuid[1].word[RAW_ECX] &= ~(1u << 21);
+    memset(&subject, 0, sizeof(subject));
+    subject_first_cpu(&subject, &raw);
+    subject.selftests[0] = (struct selftest_result){ STRATEGY_STEP_MTF, SELFTEST_PASSED, 1, 1,
+                                                     NULL };
+    subject.selftests[1] = (struct selftest_result){ STRATEGY_STARTUP_SIPI, SELFTEST_FAILED, 1, 1,
+                                                     NULL };
+    subject.selftest_count = 2;
+    judge(&arena, &subject, "", false, &judgement);
+    assert_int_equal(judgement.selection.axis[AXIS_X2APIC].chosen, STRATEGY_X2APIC_HIDE);
+    raw.cpuid[1].word[RAW_ECX] |= 1u << 21;
+    judge_raw(&raw, "", &other, &second);
+    diff_write(&arena, "before", &judgement, "after", &second, &sink);
+    assert_says("absent -> advertised: \"x2APIC\" (CPUID 0x1 ECX bit 21). By itself it changes: "
+                "x2apic=hide -> msr.");
+}
+
 static void the_same_machine_twice(void **state)
 {
     static struct raw raw;
@@ -343,6 +367,7 @@ int main(void)
         cmocka_unit_test_teardown(what_is_lost_comes_from_the_selection, forget),
         cmocka_unit_test_teardown(an_explanation_says_what_a_machine_has, forget),
         cmocka_unit_test_teardown(a_capability_that_changed_and_what_it_changes, forget),
+        cmocka_unit_test_teardown(a_capability_that_came_and_was_never_tried, forget),
         cmocka_unit_test_teardown(the_same_machine_twice, forget),
         cmocka_unit_test_teardown(two_vendors, forget),
         cmocka_unit_test_teardown(command_lines, forget),

@@ -110,6 +110,36 @@ static uint8_t state_of(const struct judgement *side, unsigned id)
     return side->capabilities.state[id];
 }
 
+static bool is_bindable(const struct judgement *side, const struct capabilities *capabilities,
+                        enum strategy_id id)
+{
+    for (unsigned backend = 0; backend < BACKEND_COUNT; backend++) {
+        if (strategy_is_bindable(capabilities, side->implemented, (enum backend_id)backend, id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Selects with another table.  A strategy that only this one allows was never tried there, and
+ * would be: it counts as if its self-test passed, where the others' were run.
+ */
+static void select_with(const struct judgement *side, const struct capabilities *changed,
+                        struct selection *selection)
+{
+    struct selection_request request = side->request;
+
+    for (unsigned id = 0; id < STRATEGY_COUNT && side->subject->selftest_count != 0; id++) {
+        if (request.selftest[id] == SELFTEST_NOT_RUN
+            && !is_bindable(side, &side->capabilities, (enum strategy_id)id)
+            && is_bindable(side, changed, (enum strategy_id)id)) {
+            request.selftest[id] = SELFTEST_PASSED;
+        }
+    }
+    select_strategies(changed, &request, side->implemented, selection);
+}
+
 /* What the first machine would choose if it had this one capability as the second has it. */
 static const char *effect(struct diff *diff, enum capability_id id)
 {
@@ -118,7 +148,7 @@ static const char *effect(struct diff *diff, enum capability_id id)
     const char *list = "";
 
     changed.state[id] = diff->b->capabilities.state[id];
-    judge_selection(diff->a, &changed, &selection);
+    select_with(diff->a, &changed, &selection);
     if (selection.backend != diff->a->selection.backend) {
         return arena_format(diff->arena, "backend %s -> %s",
                             backend_name(diff->a->selection.backend),
