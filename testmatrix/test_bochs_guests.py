@@ -36,7 +36,7 @@ REFUSED = ((data.Strategy("mtf", "", {"step": "mtf"}), MTF), (data.Strategy("sip
 USUAL = {("bochs30-corei7_skylake_x", "auto"), ("bochs30-corei7_skylake_x", "page-dbstep"), ("bochs27-corei7_haswell_4770", "auto"),
          ("bochs30-ryzen", "auto")}
 # The bare processor has what the guest must not see: its own lines decide.
-ALONE, ALONE_WITHOUT_X2APIC = ("svm",), ("apicbase",)
+ALONE, ALONE_WITHOUT_X2APIC = ("svm",), ("apicbase", "x2apic")
 LINUX_MEMORY = 512      # MiB
 LINUX_USUAL = "bochs30-corei7_skylake_x"
 LINUX_HOSTS = ("bochs27-corei7_skylake_x", LINUX_USUAL, "bochs30-sapphire_rapids", "bochs30-ryzen", "bochs30-zambezi",

@@ -23,7 +23,6 @@
 #include "x86.h"
 
 #define FOUR_GIB      0x100000000ul
-#define LEAST_HIDDEN  0x100000ul
 #define ONES          0xfffffffffffffffful
 #define PATTERN       0x1122334455667788ul
 #define SAMPLE_STRIDE 0x10000ul
@@ -36,25 +35,6 @@ static struct memory_range hidden;
 static uint64_t end_of(const struct memory_range *range)
 {
     return range->base + range->length;
-}
-
-/*
- * A reserved range that borders on usable memory: devices do not, and firmware's tables are
- * smaller.
- */
-static void find_hidden_range(void)
-{
-    const struct memory_map *map = multiboot_memory_map();
-    for (unsigned i = 0; i < map->count; i++) {
-        const struct memory_range *range = &map->range[i];
-        if (range->type == MEMORY_USABLE || range->length < LEAST_HIDDEN ||
-            end_of(range) > FOUR_GIB)
-            continue;
-        for (unsigned k = 0; k < map->count; k++)
-            if (map->range[k].type == MEMORY_USABLE &&
-                (end_of(&map->range[k]) == range->base || map->range[k].base == end_of(range)))
-                hidden = *range;
-    }
 }
 
 static bool exists(void)
@@ -253,7 +233,7 @@ static void check_fetch_and_walk(void)
 void guest_main(void)
 {
     tap_plan(30);
-    find_hidden_range();
+    hidden = multiboot_hidden_range();
     if (exists())
         tap_differs("hidden range %#lx to %#lx", hidden.base, end_of(&hidden) - 1);
     else

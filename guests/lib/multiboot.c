@@ -6,6 +6,8 @@
 #include "tap.h"
 
 #define INFORMATION_HAS_MEMORY_MAP 0x40
+#define LEAST_HIDDEN     0x100000ul
+#define FOUR_GIB         0x100000000ul
 #define FIRST_START_PAGE           0x8000u
 #define START_PAGES_END            0x10000u
 #define PAGE_SIZE                  0x1000u
@@ -71,4 +73,28 @@ uint32_t multiboot_start_page(unsigned n)
         if (multiboot_is_usable(page, PAGE_SIZE) && n-- == 0)
             return page;
     fatal("no usable memory below 64 KiB for a start page");
+}
+
+static bool borders_on_usable(uint64_t start, uint64_t end)
+{
+    for (unsigned i = 0; i < map.count; i++)
+        if (map.range[i].type == MEMORY_USABLE &&
+            (map.range[i].base + map.range[i].length == start || map.range[i].base == end))
+            return true;
+    return false;
+}
+
+struct memory_range multiboot_hidden_range(void)
+{
+    struct memory_range found = { 0, 0, 0 };
+
+    for (unsigned i = 0; i < map.count; i++) {
+        const struct memory_range *range = &map.range[i];
+        uint64_t end = range->base + range->length;
+
+        if (range->type != MEMORY_USABLE && range->length >= LEAST_HIDDEN && end <= FOUR_GIB &&
+            borders_on_usable(range->base, end))
+            found = *range;
+    }
+    return found;
 }

@@ -39,4 +39,10 @@ bool multiboot_is_usable(uint64_t base, uint64_t length);
  */
 uint32_t multiboot_start_page(unsigned n);
 
+/*
+ * The range that a hypervisor keeps for itself: reserved, below 4 GiB, at least 1 MiB, bordering on
+ * usable memory (devices do not, and firmware's tables are smaller). Length 0: there is none.
+ */
+struct memory_range multiboot_hidden_range(void);
+
 #endif

@@ -4,6 +4,7 @@
 #include "apic.h"
 #include "cpus.h"
 #include "delay.h"
+#include "pic.h"
 #include "sextant.h"
 #include "tap.h"
 #include "x2apic_test.h"
@@ -11,17 +12,9 @@
 
 #define MODES            (APIC_BASE_ENABLE | APIC_BASE_X2APIC)
 #define CPUID_1_EDX_APIC (1u << 9)
-#define VECTOR_PIT       0x30
 #define VECTOR_HERE      0x71
 
-static unsigned ticks, here, there;
-
-static void pit_handler(struct frame *frame)
-{
-    (void)frame;
-    __atomic_add_fetch(&ticks, 1, __ATOMIC_SEQ_CST);
-    outb(0x20, 0x20);
-}
+static unsigned here, there;
 
 static void here_handler(struct frame *frame)
 {
@@ -43,26 +36,6 @@ static bool refused(uint64_t modes)
 
     return (is_gp(fault) || (!fault.taken && !sextant_present())) &&
            rdmsr(MSR_APIC_BASE) == before;
-}
-
-/* The PIC's INTR is the processor's while the APIC is off. */
-static bool pic_reaches_cpu(void)
-{
-    static const uint8_t sequence[][2] = {
-        { 0x20, 0x11 }, { 0x21, VECTOR_PIT }, { 0x21, 4 }, { 0x21, 1 },
-        { 0xa0, 0x11 }, { 0xa1, VECTOR_PIT + 8 }, { 0xa1, 2 }, { 0xa1, 1 },
-        { 0x21, 0xfe }, { 0xa1, 0xff }, { 0x43, 0x34 }, { 0x40, 0 }, { 0x40, 0x10 },
-    };
-    bool came;
-
-    interrupts_set_handler(VECTOR_PIT, pit_handler);
-    for (unsigned i = 0; i < sizeof(sequence) / sizeof(sequence[0]); i++)
-        outb(sequence[i][0], sequence[i][1]);
-    interrupts_on();
-    came = WAIT_UNTIL(load(&ticks) >= 2);
-    interrupts_off();
-    outb(0x21, 0xff);
-    return came;
 }
 
 static void check_from_x2apic(void)
