@@ -6,15 +6,6 @@
 #include "core/step.h"
 #include "x86/registers.h"
 
-bool event_exception_has_error(uint8_t vector)
-{
-    static const uint32_t with_error = 1u << VECTOR_DF | 1u << VECTOR_TS | 1u << VECTOR_NP
-                                     | 1u << VECTOR_SS | 1u << VECTOR_GP | 1u << VECTOR_PF
-                                     | 1u << VECTOR_AC | 1u << 21 | 1u << 29 | 1u << 30;
-
-    return vector < 32 && with_error >> vector & 1;
-}
-
 static bool contributory(uint8_t vector)
 {
     return vector == VECTOR_DE || (vector >= VECTOR_TS && vector <= VECTOR_GP);

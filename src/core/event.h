@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "x86/registers.h"
+
 enum event_type {
     EVENT_EXTERNAL_INTERRUPT = 0,
     EVENT_NMI = 2,
@@ -37,8 +39,15 @@ void event_raise(struct cpu *cpu, uint8_t vector, bool has_error, uint32_t error
 void event_raise_gp(struct cpu *cpu);
 void event_raise_ud(struct cpu *cpu);
 
-/* True for exceptions that push an error code. */
-bool event_exception_has_error(uint8_t vector);
+/* True for exceptions that push an error code. Pure. */
+static inline bool event_exception_has_error(uint8_t vector)
+{
+    static const uint32_t with_error = 1u << VECTOR_DF | 1u << VECTOR_TS | 1u << VECTOR_NP
+                                     | 1u << VECTOR_SS | 1u << VECTOR_GP | 1u << VECTOR_PF
+                                     | 1u << VECTOR_AC | 1u << 21 | 1u << 29 | 1u << 30;
+
+    return vector < 32 && with_error >> vector & 1;
+}
 
 /* What two exceptions in a row make: the vector to deliver, or -1 for shutdown. Pure. */
 int event_combine(uint8_t first, uint8_t second);

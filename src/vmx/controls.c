@@ -58,7 +58,7 @@ static const uint16_t on_demand[] = {
 };
 
 /* The words that this file fills: the fields that hold them. */
-static const uint32_t fields[VMX_WORD_COUNT] = {
+const uint32_t vmx_control_fields[VMX_WORD_COUNT] = {
     [VMX_WORD_PINBASED]   = VMCS_PINBASED_CONTROLS,
     [VMX_WORD_PROCBASED]  = VMCS_PROCBASED_CONTROLS,
     [VMX_WORD_PROCBASED2] = VMCS_PROCBASED2_CONTROLS,
@@ -93,11 +93,6 @@ bool vmx_control_used(enum capability_id id)
 const struct vmx_controls *vmx_controls_allowed(enum vmx_control_word word)
 {
     return &allowed[word];
-}
-
-uint32_t vmx_control_field(enum vmx_control_word word)
-{
-    return fields[word];
 }
 
 static void use(enum capability_id id)
@@ -139,7 +134,7 @@ static void find_unwanted(char *error, size_t size)
     for (unsigned id = CAPABILITY_NONE + 1; id < CAPABILITY_COUNT; id++) {
         const struct capability_row *row = capability_row(id);
 
-        if (row->kind != CAPABILITY_KIND_CONTROL || !fields[row->source])
+        if (row->kind != CAPABILITY_KIND_CONTROL || !vmx_control_fields[row->source])
             continue;
         if (allowed[row->source].must_be_1 & bit_of(id) & ~(uint64_t)initial[row->source]
             && !is_on_demand(id))
@@ -185,8 +180,8 @@ void vmx_controls_initialise(struct cpu *cpu)
 
     for (unsigned word = 0; word < VMX_WORD_COUNT; word++) {
         vmx->controls[word] = initial[word];
-        if (fields[word])
-            vmcs_write(fields[word], initial[word]);
+        if (vmx_control_fields[word])
+            vmcs_write(vmx_control_fields[word], initial[word]);
     }
 }
 
@@ -199,7 +194,7 @@ void vmx_control_set(struct cpu *cpu, enum capability_id id, bool on)
 
     /* The guest's own MOV to CR0 changes "IA-32e mode guest". */
     if (word == VMX_WORD_ENTRY)
-        *now = (uint32_t)vmcs_read(fields[word]);
+        *now = (uint32_t)vmcs_read(vmx_control_fields[word]);
     wanted = on ? *now | bit : *now & ~bit;
 
     if (wanted == *now)
@@ -207,5 +202,5 @@ void vmx_control_set(struct cpu *cpu, enum capability_id id, bool on)
     if (on ? !(allowed[word].may_be_1 & bit) : (allowed[word].must_be_1 & bit) != 0)
         panic("the VMX control \"%s\" cannot be %d here", row->name, on);
     *now = wanted;
-    vmcs_write(fields[word], wanted);
+    vmcs_write(vmx_control_fields[word], wanted);
 }

@@ -20,7 +20,8 @@
 #define NO_LINK             (~UINT64_C(0))
 
 #define SEALED __attribute__((section(".sealed")))
-SEALED uint64_t vmx_cr0_fixed, vmx_cr4_fixed;
+SEALED uint64_t vmx_cr0_fixed, vmx_cr4_fixed, vmx_cr0_bounds[2], vmx_cr4_bounds[2];
+SEALED uint8_t vmx_linear_bits;
 SEALED static uint64_t cr0_mask, cr4_mask;
 
 /* Bits of CR0 and CR4 that are not the guest's: those that VMX fixes, which the guest sees as it
@@ -30,6 +31,11 @@ void vmx_vmcs_prepare(const struct capabilities *capabilities)
 {
     vmx_cr0_fixed = capabilities->vmx_cr0_fixed0 & ~(CR0_PE | CR0_PG);
     vmx_cr4_fixed = capabilities->vmx_cr4_fixed0;
+    vmx_cr0_bounds[0] = capabilities->vmx_cr0_fixed0;
+    vmx_cr0_bounds[1] = capabilities->vmx_cr0_fixed1;
+    vmx_cr4_bounds[0] = capabilities->vmx_cr4_fixed0;
+    vmx_cr4_bounds[1] = capabilities->vmx_cr4_fixed1;
+    vmx_linear_bits = capabilities->linear_address_bits;
     cr0_mask = vmx_cr0_fixed | CR0_CD | CR0_NW;
     cr4_mask = vmx_cr4_fixed | CR4_VMXE | CR4_SMXE;
 }

@@ -76,9 +76,12 @@ bool vmx_control_allowed(enum capability_id id);
 void vmx_control_set(struct cpu *cpu, enum capability_id id, bool on);
 /* What the processor allows of a word, for the audit. */
 const struct vmx_controls *vmx_controls_allowed(enum vmx_control_word word);
-uint32_t vmx_control_field(enum vmx_control_word word);
+extern const uint32_t vmx_control_fields[VMX_WORD_COUNT];   /* 0: the word is not used */
 
 /* vmcs.c: VMCS fields behind the backend's names. */
+/* IA32_VMX_CR0_FIXED0 and 1, the same of CR4, and the width of linear addresses: for the audit. */
+extern uint64_t vmx_cr0_bounds[2], vmx_cr4_bounds[2];
+extern uint8_t vmx_linear_bits;
 extern uint64_t vmx_cr0_fixed, vmx_cr4_fixed;   /* bits that must be 1 while a guest runs */
 void vmx_vmcs_prepare(const struct capabilities *capabilities);
 void vmx_vmcs_initialise(struct cpu *cpu);
