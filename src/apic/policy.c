@@ -173,6 +173,14 @@ static uint32_t read_register(struct cpu *cpu, uint32_t offset)
     return cpu->apic.registers[offset / sizeof(uint32_t)];
 }
 
+bool apic_policy_show(struct cpu *cpu, uint32_t offset, uint32_t *value)
+{
+    if (offset > APIC_LAST_REGISTER || !is_readable[offset / APIC_REGISTER_STRIDE])
+        return false;
+    *value = read_register(cpu, offset);
+    return true;
+}
+
 void apic_policy_snapshot(struct cpu *cpu, void *page)
 {
     for (unsigned i = 0; i < readable_count; i++)

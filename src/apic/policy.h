@@ -4,6 +4,7 @@
 #ifndef SEXTANT_APIC_POLICY_H
 #define SEXTANT_APIC_POLICY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct cpu;
@@ -15,6 +16,10 @@ void apic_policy_write(struct cpu *cpu, uint32_t offset, uint32_t value);
 /* What the hardware's register at `offset` holds, in the form of xAPIC mode. One that does not exist is
  * read all the same, for the error that this is. */
 uint32_t apic_policy_read(const struct cpu *cpu, uint32_t offset);
+
+/* What the guest reads from the register at `offset` (a multiple of 16) now. False: it is none of those
+ * that a snapshot shows. */
+bool apic_policy_show(struct cpu *cpu, uint32_t offset, uint32_t *value);
 
 /* Finds out which registers there are to show. Boot CPU, before the strategies are sealed. */
 void apic_policy_prepare(void);

@@ -26,16 +26,25 @@ enum guest_segment {
 };
 
 /* In segment_state.attributes. */
+#define SEGMENT_WRITABLE    (1u << 1)   /* data; of code: readable */
+#define SEGMENT_EXPAND_DOWN (1u << 2)   /* data */
+#define SEGMENT_CODE        (1u << 3)
+#define SEGMENT_NOT_SYSTEM  (1u << 4)
 #define SEGMENT_DPL_SHIFT   5
+#define SEGMENT_PRESENT     (1u << 7)
+#define SEGMENT_CODE_64     (1u << 9)   /* code */
+#define SEGMENT_CODE_32     (1u << 10)  /* code that is not 64-bit */
 
 /* What a page of the guest-physical address space lets the guest do. */
 enum page_access { PAGE_NONE, PAGE_READ, PAGE_READ_WRITE };
 
-/* What decides where the guest's next instruction is and how it reads: for core/guest_memory.c. */
+/* What decides where the guest's next instruction is, how it reads, and how its operands are found: for
+ * core/guest_memory.c. */
 struct execution_state {
-    uint64_t rip, cs_base;
+    uint64_t rip, rflags, cs_base;
     uint64_t cr0, cr3, cr4, efer;
     uint16_t cs_attributes;     /* as in struct segment_state */
+    uint8_t privilege;          /* CPL */
 };
 
 /* What a step changes. */
@@ -71,6 +80,9 @@ struct backend {
     void (*segment_write)(struct cpu *cpu, enum guest_segment which,
                           const struct segment_state *state);
     void (*execution_read)(struct cpu *cpu, struct execution_state *out);
+    /* With PAE paging: the page-directory-pointer-table entries that the processor holds. False:
+     * it holds none, they are in memory. */
+    bool (*pdptes_read)(struct cpu *cpu, uint64_t pointers[4]);
     /* State that INIT also changes and that has no register above: shadows, pending events. */
     void (*reset_events)(struct cpu *cpu);
 

@@ -108,15 +108,16 @@ struct hidden_pages {
     bool written;
 };
 
-/* A walk of the guest's paging structures for an instruction (core/guest_memory.c): where it
- * read which entries. It is used again only when all of them still read the same. */
+/* A walk of the guest's paging structures (core/guest_memory.c): where it read which entries. It is
+ * used again only when all of them still read the same. */
 #define WALK_LEVELS 5
 #define CODE_WALKS  4
 
-struct code_walk {
+struct kept_walk {
+    uint64_t key;               /* the linear page, and in the low bits what the access was */
     uint64_t cr0, cr3, cr4, efer;
-    uint64_t page;              /* linear */
-    const uint8_t *memory;      /* the page that it led to; NULL: to none */
+    uint64_t physical;          /* of the page that it led to */
+    const uint8_t *memory;      /* where that may be read; NULL: it may not */
     uint32_t levels;
     struct { const volatile uint64_t *place; uint64_t value; } entry[WALK_LEVELS];
 };
@@ -138,7 +139,8 @@ struct cpu {
     struct nmi_state nmi;
     struct cpu_view view;
     struct hidden_pages hidden_pages;
-    struct code_walk code_walk[CODE_WALKS];     /* by the low bits of the page's number */
+    struct kept_walk code_walk[CODE_WALKS];     /* by the low bits of the page's number */
+    struct kept_walk operand_walk;
     struct startup_mailbox mailbox;
     _Atomic uint32_t kicked;                /* a host NMI is on its way and not seen yet */
     _Atomic uint32_t waits_in_hardware;     /* for a SIPI: no kick reaches it */

@@ -7,19 +7,9 @@
 #include "x86/msr.h"
 #include "x86/registers.h"
 
-#define LEVELS_MAX          5
 #define ATTEMPTS            8           /* another CPU may change an entry between look and update */
 #define PAE_POINTER_RESERVED UINT64_C(0x1e6)
 #define BITS_52_TO_62       UINT64_C(0x7ff0000000000000)
-
-/* One walk: where it came through, and what all entries have in common. */
-struct walk {
-    void *slot[LEVELS_MAX];
-    uint64_t entry[LEVELS_MAX];
-    unsigned depth;
-    uint64_t all, any;
-    uint64_t physical;
-};
 
 struct mode {
     unsigned levels, index_bits, entry_size;
@@ -104,7 +94,7 @@ static bool pae_pointer(const struct guest_paging *paging, const struct mode *mo
 }
 
 static bool walk_once(const struct guest_paging *paging, const struct mode *mode, uint64_t linear,
-                      struct walk *walk)
+                      struct guest_walk *walk)
 {
     uint64_t table = paging->cr3 & (mode->levels == 2 ? UINT64_C(0xfffff000) : PTE_ADDRESS);
     unsigned level = mode->levels;
@@ -140,7 +130,7 @@ static bool walk_once(const struct guest_paging *paging, const struct mode *mode
 
 /* Protection keys judge data accesses to user pages (SDM Vol 3: Paging > Protection Keys). Those of
  * supervisor pages are in an MSR: such an access is not judged here. */
-static bool key_allows(const struct guest_paging *paging, const struct walk *walk, unsigned access)
+static bool key_allows(const struct guest_paging *paging, const struct guest_walk *walk, unsigned access)
 {
     unsigned rights;
 
@@ -156,7 +146,7 @@ static bool key_allows(const struct guest_paging *paging, const struct walk *wal
                 && (access & PAGING_USER || paging->cr0 & CR0_WP));
 }
 
-static bool allowed(const struct guest_paging *paging, const struct walk *walk, unsigned access)
+static bool allowed(const struct guest_paging *paging, const struct guest_walk *walk, unsigned access)
 {
     bool user_page = walk->all & PTE_USER;
 
@@ -186,7 +176,7 @@ static bool update(const struct mode *mode, void *slot, uint64_t old, uint64_t n
 }
 
 /* False when an entry is no longer what the walk saw. */
-static bool set_flags(const struct mode *mode, const struct walk *walk, unsigned access)
+static bool set_flags(const struct mode *mode, struct guest_walk *walk, unsigned access)
 {
     uint64_t dirty = access & PAGING_WRITE ? PTE_DIRTY : 0;
     unsigned last = walk->depth - 1;
@@ -198,32 +188,42 @@ static bool set_flags(const struct mode *mode, const struct walk *walk, unsigned
 
         if (wanted != walk->entry[i] && !update(mode, walk->slot[i], walk->entry[i], wanted))
             return false;
+        walk->entry[i] = wanted;
     }
     return true;
 }
 
-bool guest_paging_walk(const struct guest_paging *paging, uint64_t linear, unsigned access,
-                       uint64_t *physical)
+bool guest_paging_find(const struct guest_paging *paging, uint64_t linear, unsigned access,
+                       struct guest_walk *walk)
 {
     struct mode mode;
-    struct walk walk;
 
     if (!(paging->efer & EFER_LMA))
         linear = (uint32_t)linear;
     if (!(paging->cr0 & CR0_PG)) {
-        *physical = linear;
+        walk->depth = 0;
+        walk->physical = linear;
         return true;
     }
     mode = mode_of(paging);
     if (mode.levels > 3 && !is_canonical(linear, mode.levels))
         return false;
     for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++) {
-        if (!walk_once(paging, &mode, linear, &walk) || !allowed(paging, &walk, access))
+        if (!walk_once(paging, &mode, linear, walk) || !allowed(paging, walk, access))
             return false;
-        if (set_flags(&mode, &walk, access)) {
-            *physical = walk.physical;
+        if (set_flags(&mode, walk, access))
             return true;
-        }
     }
     return false;
+}
+
+bool guest_paging_walk(const struct guest_paging *paging, uint64_t linear, unsigned access,
+                       uint64_t *physical)
+{
+    struct guest_walk walk;
+
+    if (!guest_paging_find(paging, linear, access, &walk))
+        return false;
+    *physical = walk.physical;
+    return true;
 }

@@ -24,9 +24,24 @@ struct guest_paging {
     const void *context;
 };
 
+#define GUEST_WALK_LEVELS   5
+
+/* What a walk came along: the entries with an accessed flag from the top, as they are now. */
+struct guest_walk {
+    void *slot[GUEST_WALK_LEVELS];
+    uint64_t entry[GUEST_WALK_LEVELS];
+    unsigned depth;             /* 0: paging is off */
+    uint64_t all, any;          /* the bits that all of them, or some of them, have */
+    uint64_t physical;
+};
+
 /* Translates a linear address. False when the access would fault, when a structure lies where page() has
  * nothing, or when protection keys of supervisor pages decide: then nothing is changed. Accessed and
  * dirty flags are set by locked updates; an entry that another CPU changes meanwhile is read again. */
+bool guest_paging_find(const struct guest_paging *paging, uint64_t linear, unsigned access,
+                       struct guest_walk *walk);
+
+/* The same when only the address matters. */
 bool guest_paging_walk(const struct guest_paging *paging, uint64_t linear, unsigned access,
                        uint64_t *physical);
 

@@ -152,6 +152,7 @@ static const struct {
     { STRATEGY_STEP_MTF, selftest_step_mtf },
     { STRATEGY_STEP_DBSTEP, selftest_step_dbstep },    /* after the others: those below step with it */
     { STRATEGY_APIC_APICV, selftest_apicv_run },
+    { STRATEGY_APIC_DECODE, selftest_apic_page },
     { STRATEGY_APIC_PAGE, selftest_apic_page },
     { STRATEGY_X2APIC_MSR, selftest_x2apic_msr },
     { STRATEGY_NMI_VNMI, test_nmi },

@@ -99,7 +99,7 @@ extern struct binding binding;
 
 extern const struct step_operations dbstep_operations, mtf_operations;
 extern const struct apic_operations apic_page_operations, apic_passthrough_operations;
-extern const struct apic_operations apicv_operations;
+extern const struct apic_operations apicv_operations, apic_decode_operations;
 extern const struct startup_operations startup_icr_operations, startup_sipi_operations;
 extern const struct x2apic_operations x2apic_passthrough_operations, x2apic_msr_operations;
 extern const struct x2apic_operations x2apic_hide_operations;

@@ -81,6 +81,7 @@ const struct backend svm_backend = {
     .segment_read = svm_segment_read,
     .segment_write = svm_segment_write,
     .execution_read = svm_execution_read,
+    .pdptes_read = svm_pdptes_read,
     .reset_events = svm_reset_events,
     .advance = svm_advance,
     .next_rip = svm_next_rip,

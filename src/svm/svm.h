@@ -67,6 +67,7 @@ void svm_register_write(struct cpu *cpu, enum guest_register which, uint64_t val
 void svm_segment_read(struct cpu *cpu, enum guest_segment which, struct segment_state *out);
 void svm_segment_write(struct cpu *cpu, enum guest_segment which, const struct segment_state *in);
 void svm_execution_read(struct cpu *cpu, struct execution_state *out);
+bool svm_pdptes_read(struct cpu *cpu, uint64_t pointers[4]);
 uint64_t svm_advance(struct cpu *cpu, uint64_t next_rip);
 uint64_t svm_next_rip(struct cpu *cpu);
 uint64_t svm_interrupt_shadow_read(struct cpu *cpu);

@@ -173,12 +173,23 @@ void svm_execution_read(struct cpu *cpu, struct execution_state *out)
     const struct vmcb *vmcb = vmcb_of(cpu);
 
     out->rip = vmcb->rip;
+    out->rflags = vmcb->rflags;
     out->cs_base = vmcb->cs.base;
     out->cr0 = vmcb->cr0;
     out->cr3 = vmcb->cr3;
     out->cr4 = vmcb->cr4;
     out->efer = vmcb->efer;
     out->cs_attributes = vmcb->cs.attributes;
+    out->privilege = vmcb->cpl;
+}
+
+/* A nested walk reads them like the entries of any other level (APM Vol 2: Secure Virtual Machine >
+ * Nested Paging > Legacy PAE Mode). */
+bool svm_pdptes_read(struct cpu *cpu, uint64_t pointers[4])
+{
+    (void)cpu;
+    (void)pointers;
+    return false;
 }
 
 uint64_t svm_advance(struct cpu *cpu, uint64_t next_rip)

@@ -238,12 +238,24 @@ void vmx_execution_read(struct cpu *cpu, struct execution_state *out)
     uint32_t rights = (uint32_t)vmcs_read(VMCS_GUEST_ES_ACCESS_RIGHTS + 2 * GUEST_CS);
 
     out->rip = vmcs_read(VMCS_GUEST_RIP);
+    out->rflags = vmcs_read(VMCS_GUEST_RFLAGS);
     out->cs_base = vmcs_read(VMCS_GUEST_ES_BASE + 2 * GUEST_CS);
     out->cr0 = vmcs_read(VMCS_GUEST_CR0);
     out->cr3 = vmcs_read(VMCS_GUEST_CR3);
     out->cr4 = vmcs_read(VMCS_GUEST_CR4);
     out->efer = vmx_register_read(cpu, GUEST_EFER);
     out->cs_attributes = (uint16_t)((rights & VMCS_SEGMENT_LOW) | (rights & VMCS_SEGMENT_HIGH) >> 4);
+    out->privilege = vmcs_read(VMCS_GUEST_ES_ACCESS_RIGHTS + 2 * GUEST_SS) >> SEGMENT_DPL_SHIFT & 3;
+}
+
+/* With EPT MOV to CR3 loads them, and an exit saves them (SDM Vol 3: VM Exits > Saving Non-Register
+ * State). */
+bool vmx_pdptes_read(struct cpu *cpu, uint64_t pointers[4])
+{
+    (void)cpu;
+    for (unsigned i = 0; i < 4; i++)
+        pointers[i] = vmcs_read(VMCS_GUEST_PDPTE0 + 2 * i);
+    return true;
 }
 
 uint64_t vmx_advance(struct cpu *cpu, uint64_t next_rip)

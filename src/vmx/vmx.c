@@ -119,6 +119,7 @@ const struct backend vmx_backend = {
     .segment_read = vmx_segment_read,
     .segment_write = vmx_segment_write,
     .execution_read = vmx_execution_read,
+    .pdptes_read = vmx_pdptes_read,
     .reset_events = vmx_reset_events,
     .advance = vmx_advance,
     .next_rip = vmx_next_rip,

@@ -90,6 +90,7 @@ void vmx_register_write(struct cpu *cpu, enum guest_register which, uint64_t val
 void vmx_segment_read(struct cpu *cpu, enum guest_segment which, struct segment_state *out);
 void vmx_segment_write(struct cpu *cpu, enum guest_segment which, const struct segment_state *in);
 void vmx_execution_read(struct cpu *cpu, struct execution_state *out);
+bool vmx_pdptes_read(struct cpu *cpu, uint64_t pointers[4]);
 uint64_t vmx_advance(struct cpu *cpu, uint64_t next_rip);
 uint64_t vmx_next_rip(struct cpu *cpu);
 uint64_t vmx_interrupt_shadow_read(struct cpu *cpu);

@@ -114,6 +114,8 @@
 /* Access rights of a segment in the VMCS: the descriptor's, with a gap, and one bit of its own. */
 #define VMCS_SEGMENT_LOW                0x000ffu
 #define VMCS_SEGMENT_HIGH               0x0f000u
+#define VMCS_SEGMENT_LONG_CODE          0x02000u
+#define VMCS_SEGMENT_DEFAULT            0x04000u
 #define VMCS_SEGMENT_UNUSABLE           0x10000u
 
 /* Guest interrupt status: the highest vector requested (RVI), and above it the one in service (SVI). */
