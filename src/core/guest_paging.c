@@ -8,7 +8,7 @@
 #include "x86/registers.h"
 
 #define ATTEMPTS            8           /* another CPU may change an entry between look and update */
-#define PAE_POINTER_RESERVED UINT64_C(0x1e6)
+#define PAE_POINTER_RESERVED UINT64_C(0x1c6)    /* and bit 5, which QEMU sets as an accessed flag */
 #define BITS_52_TO_62       UINT64_C(0x7ff0000000000000)
 
 struct mode {

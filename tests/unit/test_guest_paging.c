@@ -106,7 +106,7 @@ static struct found read_32(const struct guest_paging *p, uint32_t linear)
     return found;
 }
 
-/* Figures "Formats of CR3 and Paging-Structure Entries with PAE Paging". */
+/* Figures "Formats of CR3 and Paging-Structure Entries with PAE Paging". QEMU sets bit 5 of the first. */
 static struct found read_pae(const struct guest_paging *p, uint32_t linear)
 {
     struct found found = { .writable = true, .user = true, .executable = true, .size = 8 };
@@ -119,7 +119,7 @@ static struct found read_pae(const struct guest_paging *p, uint32_t linear)
     } else if (!fetch_entry((p->cr3 & 0xffffffe0) + (linear >> 30) * 8, 8, &entry)) {
         return found;
     }
-    if (reserved(entry, 2, 1) || reserved(entry, 8, 5) || reserved(entry, 63, p->physical_bits))
+    if (reserved(entry, 2, 1) || reserved(entry, 8, 6) || reserved(entry, 63, p->physical_bits))
         return found;
     for (unsigned shift = 21; ; shift -= 9) {
         at = (entry & 0x000ffffffffff000) + (linear >> shift & 511) * 8;
