@@ -21,8 +21,9 @@
 
 void guest_main(void)
 {
-    tap_plan(WIDTH_LINES + FETCH_LINES + FRAME_LINES + 1 + ICR_LINES);
+    tap_plan(WIDTH_LINES + END_LINES + FETCH_LINES + FRAME_LINES + 1 + ICR_LINES);
     check_widths();
+    check_end_of_page();
     check_fetch();
     check_frame();
     if (cpus_count < 2) {

@@ -15,6 +15,10 @@ bool is_unharmed(unsigned offset);
 #define WIDTH_LINES 26
 void check_widths(void);
 
+/* widths.c: writes that end at the end of the page, or beyond it. */
+#define END_LINES 4
+void check_end_of_page(void);
+
 /* frames.c */
 #define FETCH_LINES 1
 void check_fetch(void);

@@ -173,21 +173,20 @@ static bool take_prefix(struct prefixes *prefixes, uint8_t byte)
     }
 }
 
-/* Bytes that may be prefixes: those below, and in 64-bit code 40 to 4F. Most instructions have none
- * but REX. */
+/* A REX has an effect only as the last prefix. What another one follows is not the same everywhere:
+ * QEMU lets it count. */
 static unsigned skip_prefixes(const uint8_t *bytes, unsigned width, struct prefixes *prefixes)
 {
     unsigned at = 0;
 
     *prefixes = (struct prefixes){ .segment = NO_SEGMENT };
-    while (at < INSTRUCTION_MAX) {
-        if (width == 64 && (bytes[at] & 0xf0) == 0x40)
-            prefixes->rex = bytes[at];
-        else if (take_prefix(prefixes, bytes[at]))
-            prefixes->rex = 0;      /* a REX that is not the last prefix has no effect */
-        else
+    for (; at < INSTRUCTION_MAX; at++) {
+        bool rex = width == 64 && (bytes[at] & 0xf0) == 0x40;
+
+        if (!rex && !take_prefix(prefixes, bytes[at]))
             break;
-        at++;
+        prefixes->bad |= prefixes->rex != 0;
+        prefixes->rex = rex ? bytes[at] : 0;
     }
     return at;
 }

@@ -101,20 +101,22 @@ static unsigned operation_of(const cs_insn *insn)
 
 struct prefix_bytes {
     unsigned count, segments;
-    bool f2, f3, lock, operand_size;
+    bool f2, f3, lock, operand_size, idle_rex;
 };
 
 static struct prefix_bytes prefix_bytes(const uint8_t *bytes, size_t size, unsigned width)
 {
     struct prefix_bytes found = { 0 };
+    bool last_is_rex = false;
 
     for (; found.count < size; found.count++) {
         uint8_t byte = bytes[found.count];
+        bool rex = width == 64 && (byte & 0xf0) == 0x40;
 
-        if (width == 64 && (byte & 0xf0) == 0x40)
-            continue;
-        if (!memchr("\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3", byte, 11))
+        if (!rex && !memchr("\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3", byte, 11))
             break;
+        found.idle_rex |= last_is_rex;
+        last_is_rex = rex;
         found.segments += (byte & 0xe7) == 0x26 || (byte & 0xfe) == 0x64;
         found.f2 |= byte == 0xf2;
         found.f3 |= byte == 0xf3;
@@ -137,6 +139,8 @@ static bool is_handed_over(const uint8_t *bytes, size_t size, unsigned width, un
     const uint8_t *opcode = bytes + prefixes.count;
     size_t left = size - prefixes.count;
 
+    if (prefixes.idle_rex)
+        return true;            /* a REX that another prefix follows: it should have no effect */
     if (prefixes.segments > 1 || prefixes.f2)
         return true;            /* which counts is not the same everywhere; XACQUIRE, undefined REPNE */
     if (prefixes.f3 && !is_string(operation))
@@ -159,8 +163,6 @@ static bool is_handed_over(const uint8_t *bytes, size_t size, unsigned width, un
  * MOVS/MOVSB/MOVSW/MOVSD/MOVSQ; MOVSX/MOVSXD):
  *  - 66 with F3 before a string instruction: it shows 32 bits where 66 makes it 16 (or 32 in 16-bit code);
  *  - MOVSXD without REX.W: it shows a 64-bit register;
- *  - a REX that another prefix follows has no effect: it applies it, or gives up. Those are taken out of
- *    what it gets (without_idle_rex()).
  */
 static bool is_wrong_in_capstone(const struct prefix_bytes *prefixes, uint8_t opcode,
                                  const struct instruction *ours)
@@ -168,19 +170,6 @@ static bool is_wrong_in_capstone(const struct prefix_bytes *prefixes, uint8_t op
     if (is_string(ours->operation) && ours->memory_size != 1)
         return prefixes->operand_size && prefixes->f3 && strstr(complaint, "size of ");
     return opcode == 0x63 && ours->register_size == 4 && strstr(complaint, "size of the register");
-}
-
-/* Copies the bytes without each REX that is not the last prefix; returns how many were left out. */
-static unsigned without_idle_rex(const uint8_t *bytes, size_t size, unsigned width, uint8_t *copy)
-{
-    unsigned prefixes = prefix_bytes(bytes, size, width).count, out = 0;
-
-    for (unsigned i = 0; i < size; i++) {
-        if (width == 64 && i + 1 < prefixes && (bytes[i] & 0xf0) == 0x40)
-            continue;
-        copy[out++] = bytes[i];
-    }
-    return (unsigned)size - out;
 }
 
 static bool complain(const char *what, const cs_insn *insn, unsigned ours, unsigned theirs)
@@ -281,13 +270,12 @@ static bool same_operands(const cs_insn *insn, unsigned width, const struct inst
     return true;
 }
 
-static bool decoded_right(const cs_insn *insn, unsigned idle, unsigned width,
-                          const struct instruction *ours)
+static bool decoded_right(const cs_insn *insn, unsigned width, const struct instruction *ours)
 {
     const cs_x86 *x86 = &insn->detail->x86;
 
-    if (insn->size + idle != ours->length)
-        return complain("length", insn, ours->length, insn->size + idle);
+    if (insn->size != ours->length)
+        return complain("length", insn, ours->length, insn->size);
     if (operation_of(insn) != ours->operation)
         return complain("operation", insn, ours->operation, operation_of(insn));
     if (ours->locked != (x86->prefix[0] == X86_PREFIX_LOCK))
@@ -360,7 +348,7 @@ static bool ask_capstone(const uint8_t *bytes, size_t size, unsigned width, cs_i
 }
 
 static const char *decoded(const uint8_t *bytes, size_t size, unsigned width, cs_insn *insn,
-                           unsigned idle, const struct instruction *ours)
+                           const struct instruction *ours)
 {
     struct prefix_bytes prefixes = prefix_bytes(bytes, size, width);
 
@@ -369,7 +357,7 @@ static const char *decoded(const uint8_t *bytes, size_t size, unsigned width, cs
         return complaint;
     if (!insn)
         return "Capstone cannot decode it";
-    if (decoded_right(insn, idle, width, ours))
+    if (decoded_right(insn, width, ours))
         return NULL;
     if (!is_wrong_in_capstone(&prefixes, bytes[prefixes.count], ours))
         return complaint;
@@ -379,21 +367,18 @@ static const char *decoded(const uint8_t *bytes, size_t size, unsigned width, cs
 
 const char *instruction_oracle(const uint8_t *bytes, size_t size, unsigned width)
 {
-    uint8_t copy[INSTRUCTION_MAX];
     struct instruction ours;
     enum decoding result;
-    unsigned idle;
     cs_insn *insn;
 
     if (size > INSTRUCTION_MAX)
         size = INSTRUCTION_MAX;
-    idle = without_idle_rex(bytes, size, width, copy);
-    if (!ask_capstone(copy, size - idle, width, &insn))
+    if (!ask_capstone(bytes, size, width, &insn))
         insn = NULL;
     instruction_oracle_counts.inputs++;
     result = decode(bytes, (unsigned)size, width, &ours);
     if (result == DECODED)
-        return decoded(bytes, size, width, insn, idle, &ours);
+        return decoded(bytes, size, width, insn, &ours);
     if (!insn || operation_of(insn) == OPERATION_NONE)
         return NULL;
     if (is_handed_over(bytes, size, width, operation_of(insn))) {

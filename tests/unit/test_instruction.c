@@ -145,10 +145,6 @@ static const struct expectation kernels[] = {
     /* rep stosl, with a 32-bit address */
     { "\xf3\x67\xab", 3, 64,
       { 3, OPERATION_STOS, OTHER_NOTHING, false, false, true, false, 4, 4, 4, SEGMENT_ES, 0, 7, NONE, 0, 0, 0 } },
-    /* REX without effect before 67 */
-    { "\x49\x67\x89\x00", 4, 64,
-      { 4, OPERATION_STORE, OTHER_REGISTER, false, false, false, false, 4, 4, 4, SEGMENT_DS, 0, 0, NONE, 0, 0,
-        0 } },
     /* mov %al, %fs:(%bx,%di) */
     { "\x64\x88\x01", 3, 16,
       { 3, OPERATION_STORE, OTHER_REGISTER, false, false, false, false, 1, 1, 2, SEGMENT_FS, 0, 3, 7, 0, 0, 0 } },
@@ -191,6 +187,7 @@ static void test_not_mine(void **state)
         { "XACQUIRE XCHG", "\xf2\x87\x00", 64 },
         { "REPNE STOS", "\xf2\xab", 64 },
         { "two segment prefixes", "\x64\x65\x89\x00", 64 },
+        { "REX before another prefix", "\x48\x67\x89\x00", 64 },
         { "66 MOVNTI", "\x66\x0f\xc3\x00", 64 },
         { "ARPL", "\x63\x00", 32 },
         { "MOVSXD of 16 bits", "\x66\x63\x00", 64 },
