@@ -64,7 +64,7 @@ def test_forcing_does_not_make_a_capability(lab: Lab, main_host: Host) -> None:
 
 
 @pytest.mark.parametrize("parameters", [
-    pytest.param("step=mtf,dbstep apic=apicv,page nmi=vnmi,iret startup=sipi,icr", id="qemu72-EPYC/list/smp"),
+    pytest.param("step=mtf,dbstep apic=apicv,decode,page nmi=vnmi,iret startup=sipi,icr", id="qemu72-EPYC/list/smp"),
     pytest.param("step=mtf,auto apic=auto", id="qemu72-EPYC/list-with-auto/smp")])
 def test_preference_list(lab: Lab, main_host: Host, parameters: str) -> None:
     """The first that can be had; the guest runs."""
