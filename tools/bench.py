@@ -21,11 +21,11 @@ COSTS = guests.ROOT / "docs" / "cost.md"
 BLOCK = re.compile(r"(<!-- bench: begin[^\n]*-->\n).*?(<!-- bench: end -->)", re.DOTALL)
 LINE = re.compile(r"# differs: cost of (.+): exits (\d+) to (\d+), ticks (\d+) \(\d+ to \d+\)$")
 REFUSAL = re.compile(r"Sextant: (?:REFUSED|CANNOT RUN): (.*)$")
-CPUID, CPUID_1, READ, COUNT, EOI, TPR, ICR, INTERRUPT = (
-    "CPUID", "CPUID leaf 1", "xAPIC registers, read", "xAPIC timer count, read", "xAPIC EOI", "xAPIC TPR", "xAPIC ICR", "external interrupt")
+CPUID, CPUID_1, READ, PRIORITY, COUNT, EOI, TPR, ICR, INTERRUPT = (
+    "CPUID", "CPUID leaf 1", "xAPIC registers, read", "xAPIC PPR, read", "xAPIC timer count, read", "xAPIC EOI", "xAPIC TPR", "xAPIC ICR", "external interrupt")
 X2_READ, X2_EOI, X2_TPR, X2_ICR, X2_INTERRUPT = (
     "x2APIC TPR, read", "x2APIC EOI", "x2APIC TPR", "x2APIC ICR", "external interrupt, x2APIC")
-OPERATIONS = (CPUID, CPUID_1, READ, COUNT, EOI, TPR, ICR, INTERRUPT, X2_READ, X2_EOI, X2_TPR, X2_ICR, X2_INTERRUPT)
+OPERATIONS = (CPUID, CPUID_1, READ, PRIORITY, COUNT, EOI, TPR, ICR, INTERRUPT, X2_READ, X2_EOI, X2_TPR, X2_ICR, X2_INTERRUPT)
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Way:
 
 
 def xapic(exits: tuple[int, int, int, int, int], count: int = 0) -> dict[str, int]:
-    return {CPUID: 1, CPUID_1: 1, COUNT: count} | dict(zip((READ, EOI, TPR, ICR, INTERRUPT), exits, strict=True))
+    return {CPUID: 1, CPUID_1: 1, PRIORITY: count, COUNT: count} | dict(zip((READ, EOI, TPR, ICR, INTERRUPT), exits, strict=True))
 
 
 def x2apic(icr: int, interrupt: int = 0) -> dict[str, int]:

@@ -77,11 +77,16 @@ static void run_read_timer(void)
     apic_read(APIC_TIMER_CURRENT);
 }
 
-/* Every register that all processors have, but for the timer's count. */
+static void run_read_priority(void)
+{
+    apic_read(APIC_PPR);
+}
+
+/* Every other register that all processors have; those two change by themselves. */
 static void run_read_registers(void)
 {
     static const uint16_t single[] = {
-        APIC_ID, APIC_VERSION, APIC_TPR, APIC_PPR, APIC_LDR, APIC_DFR, APIC_SVR, APIC_ESR,
+        APIC_ID, APIC_VERSION, APIC_TPR, APIC_LDR, APIC_DFR, APIC_SVR, APIC_ESR,
         APIC_ICR_LOW, APIC_ICR_HIGH, APIC_LVT_TIMER, APIC_LVT_LINT0, APIC_LVT_LINT1,
         APIC_LVT_ERROR, APIC_TIMER_INITIAL, APIC_TIMER_DIVIDE,
     };
@@ -221,6 +226,7 @@ static const struct operation xapic_operations[] = {
     { "CPUID", nothing, run_cpuid, nothing, 0 },
     { "CPUID leaf 1", nothing, run_cpuid_features, nothing, 0 },
     { "xAPIC registers, read", nothing, run_read_registers, nothing, 0 },
+    { "xAPIC PPR, read", nothing, run_read_priority, nothing, 0 },
     { "xAPIC timer count, read", nothing, run_read_timer, nothing, 0 },
     { "xAPIC EOI", prepare_eoi, run_eoi, nothing, 1 },
     { "xAPIC TPR", nothing, run_tpr, finish_tpr, 0 },

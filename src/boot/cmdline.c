@@ -14,7 +14,7 @@
 
 #include "lib/format.h"
 
-enum form { FORM_CONSOLE, FORM_REPORT, FORM_MODE, FORM_AXIS, FORM_MASK, FORM_FLAG };
+enum form { FORM_CONSOLE, FORM_CHOICE, FORM_AXIS, FORM_MASK, FORM_FLAG };
 
 static const struct {
     const char *key;
@@ -265,8 +265,7 @@ static void unknown_value(struct parser *p, unsigned parameter, struct piece val
         text_append(&text, "Did you mean \"%s\"? ", nearest.word);
     }
     text_append(&text, "It takes %s: ",
-                parameters[parameter].form == FORM_REPORT || parameters[parameter].form == FORM_MODE
-                ? "one of" : "a comma list of");
+                parameters[parameter].form == FORM_CHOICE ? "one of" : "a comma list of");
     append_values(&text, parameter, false);
     text_append(&text, parameters[parameter].form == FORM_AXIS
                 ? "; NAME! forces a strategy past a failed self-test." : ".");
@@ -349,32 +348,29 @@ static bool parse_console(struct parser *p, unsigned parameter, struct piece lis
     return true;
 }
 
-static bool parse_report(struct parser *p, unsigned parameter, struct piece value)
+/* The word's number in the list is the value of the enum. */
+static bool parse_choice(struct parser *p, unsigned parameter, struct piece value)
 {
-    if (piece_is(value, "yes")) {
-        p->out->report = REPORT_YES;
-    } else if (piece_is(value, "only")) {
-        p->out->report = REPORT_ONLY;
-    } else if (piece_is(value, "none")) {
-        p->out->report = REPORT_NONE;
-    } else {
-        unknown_value(p, parameter, value);
-        return false;
-    }
-    return true;
-}
+    struct piece rest = { parameters[parameter].values, strlen(parameters[parameter].values) };
+    unsigned number = 0;
 
-static bool parse_mode(struct parser *p, unsigned parameter, struct piece value)
-{
-    if (piece_is(value, "auto")) {
-        p->out->guest_x2apic = GUEST_X2APIC_AUTO;
-    } else if (piece_is(value, "hide")) {
-        p->out->guest_x2apic = GUEST_X2APIC_HIDE;
-    } else if (piece_is(value, "only")) {
-        p->out->guest_x2apic = GUEST_X2APIC_ONLY;
+    for (; rest.at != NULL; number++) {
+        struct piece word = split(rest, ',', &rest);
+
+        if (word.length == value.length && memcmp(word.at, value.at, word.length) == 0) {
+            break;
+        }
+        if (rest.at == NULL) {
+            unknown_value(p, parameter, value);
+            return false;
+        }
+    }
+    if (parameter == PARAMETER_REPORT) {
+        p->out->report = (enum report_choice)number;
+    } else if (parameter == PARAMETER_GUEST_X2APIC) {
+        p->out->guest_x2apic = (enum guest_x2apic)number;
     } else {
-        unknown_value(p, parameter, value);
-        return false;
+        p->out->rank = (enum rank_choice)number;
     }
     return true;
 }
@@ -434,10 +430,8 @@ static bool parse_value(struct parser *p, unsigned parameter, struct piece value
     switch (parameters[parameter].form) {
     case FORM_CONSOLE:
         return parse_console(p, parameter, value);
-    case FORM_REPORT:
-        return parse_report(p, parameter, value);
-    case FORM_MODE:
-        return parse_mode(p, parameter, value);
+    case FORM_CHOICE:
+        return parse_choice(p, parameter, value);
     case FORM_AXIS:
         return parse_axis(p, parameter, value);
     case FORM_MASK:
@@ -608,6 +602,7 @@ void boot_parameters_request(const struct boot_parameters *boot,
                              struct selection_request *request)
 {
     memcpy(request->axis, boot->axis, sizeof(request->axis));
+    request->rank_static = boot->rank == RANK_STATIC;
     request->x2apic_only = boot->guest_x2apic == GUEST_X2APIC_ONLY;
 }
 

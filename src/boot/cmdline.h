@@ -28,6 +28,11 @@ enum report_choice {
     REPORT_NONE
 };
 
+enum rank_choice {
+    RANK_MEASURED,
+    RANK_STATIC
+};
+
 #define MASK_WORDS  ((CAPABILITY_COUNT + 63) / 64)
 
 /* What the guest sees of x2APIC (guest.x2apic=). */
@@ -40,6 +45,7 @@ enum guest_x2apic {
 struct boot_parameters {
     uint32_t console;                           /* CONSOLE_ bits of lib/console.h; 0: none */
     enum report_choice report;
+    enum rank_choice rank;
     struct preference axis[AXIS_COUNT];         /* copy into struct selection_request */
     enum guest_x2apic guest_x2apic;             /* already part of the axis x2apic */
     uint64_t mask[MASK_WORDS];                  /* bit per enum capability_id */

@@ -94,8 +94,10 @@ void findings_test(const struct boot_parameters *parameters)
         if (result_count)
             break;
     }
-    for (size_t i = 0; i < result_count; i++)
+    for (size_t i = 0; i < result_count; i++) {
         request.selftest[results[i].strategy] = results[i].verdict;
+        request.cost[results[i].strategy] = results[i].cost;
+    }
 }
 
 enum outcome findings_select(const struct boot_parameters *parameters)

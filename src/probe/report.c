@@ -266,7 +266,12 @@ static void write_selftests(const struct report_environment *environment,
         format_text(name, sizeof(name), "%s=%s", axis_row(row->axis)->name, row->name);
         report_print(output, "  %-20s %-8s %u exit%s, %" FORMAT_64 "u ticks%s", name,
                      names[result->verdict], (unsigned)result->exits, result->exits == 1 ? "" : "s",
-                     result->ticks, result->detail != NULL ? "; " : "");
+                     result->ticks, result->detail != NULL || result->cost.measured ? "; " : "");
+        if (result->cost.measured) {
+            report_print(output, "%s: %u exit%s, %" FORMAT_64 "u ticks%s", rank_operation(row->axis),
+                         (unsigned)result->cost.exits, result->cost.exits == 1 ? "" : "s",
+                         result->cost.ticks, result->detail != NULL ? "; " : "");
+        }
         if (result->detail != NULL) {
             report_put_foreign(output, result->detail);
         }

@@ -26,6 +26,7 @@ struct selftest_result {
     uint8_t verdict;            /* enum selftest_verdict */
     uint32_t exits;             /* exits that the test took */
     uint64_t ticks;             /* TSC ticks that the test took */
+    struct strategy_cost cost;  /* of the axis' operation, when the test passed */
     const char *detail;         /* what was seen; NULL: nothing to add */
 };
 

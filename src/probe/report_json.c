@@ -266,6 +266,13 @@ static void write_selftests(struct json *json, const struct report_environment *
         string(json, "verdict", names[result->verdict]);
         number(json, "exits", result->exits);
         number(json, "ticks", result->ticks);
+        if (result->cost.measured) {
+            open(json, "cost", '{');
+            string(json, "operation", rank_operation(row->axis));
+            number(json, "exits", result->cost.exits);
+            number(json, "ticks", result->cost.ticks);
+            close(json, '}');
+        }
         string(json, "detail", result->detail);
         close(json, '}');
     }

@@ -11,6 +11,7 @@
 #include "core/step.h"
 #include "core/vcpu.h"
 #include "probe/selftest_apicv.h"
+#include "probe/selftest_measure.h"
 #include "probe/selftest_startup.h"
 #include "probe/selftest_x2apic.h"
 #include "probe/selftest_step.h"
@@ -239,6 +240,8 @@ size_t selftest_run(struct capabilities *capabilities, enum backend_id id,
         result->verdict = verdict_of(result->detail);
         result->ticks = tsc_read() - start;
         result->exits = (uint32_t)(cpu->counters[COUNTER_EXITS] - exits);
+        if (result->verdict == SELFTEST_PASSED)
+            result->cost = selftest_measure(cpu, strategy_row(tests[i].id)->axis);
         selection_mark_selftest(capabilities, id, tests[i].id, result->verdict);
         count++;
         step_cancel(cpu);

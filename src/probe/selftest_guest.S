@@ -8,7 +8,7 @@
         .global selftest_apic, selftest_nmi, selftest_handler_nmi, selftest_handler_divide
         .global selftest_hypercall, selftest_spin, selftest_x2apic
         .global selftest_apicv, selftest_interrupt, selftest_halt, selftest_handler_interrupt
-        .global selftest_pending, selftest_pending_end
+        .global selftest_pending, selftest_pending_end, selftest_tpr
         .code16
         .balign 16
 selftest_guest_start:
@@ -40,6 +40,10 @@ selftest_apic:
         movl    %eax, 0x80
         movl    0x80, %ebx
         movl    %edx, 0x80
+        jmp     selftest_hypercall
+/* One write to it, to be measured. */
+selftest_tpr:
+        movl    %eax, 0x80
         jmp     selftest_hypercall
 /* Writes to TPR, EOI and ICR. */
 selftest_apicv:

@@ -156,6 +156,11 @@ static void add_candidate(struct candidates *candidates, uint8_t id, bool asked)
     candidates->asked[candidates->count++] = asked;
 }
 
+static const struct strategy_cost *costs(const struct question *q)
+{
+    return q->request->rank_static ? NULL : q->request->cost;
+}
+
 /*
  * auto: the verified ones, best first; then those that were not tested.  When no self-test was run
  * at all, everything counts alike: that is a prediction, not a binding.
@@ -165,11 +170,12 @@ static void add_automatic(const struct question *q, enum backend_id backend, enu
 {
     const struct axis_row *row = axis_row(axis);
     bool tested = tests_were_run(q->request);
+    uint8_t order[AXIS_STRATEGIES_MAX];
 
+    rank_axis(axis, costs(q), order);
     for (unsigned pass = 0; pass < 2; pass++) {
         for (unsigned i = 0; i < row->count; i++) {
-            enum strategy_id id = (enum strategy_id)(row->first + i);
-
+            enum strategy_id id = (enum strategy_id)order[i];
             bool first = !tested || strategy_verified(q->request, id);
 
             if (first == (pass == 0) && strategy_usable(q, backend, id, false)) {
@@ -417,6 +423,7 @@ static void judge_strategy(const struct question *q, enum backend_id backend,
 
     memset(verdict, 0, sizeof(*verdict));
     verdict->built = strategy_set_has(q->implemented, id);
+    verdict->ahead = rank_before(costs(q), id, choice->strategy[axis]);
     list_missing(q, backend, id, verdict);
     missing = verdict_of_missing(q->capabilities, verdict);
     if (choice->strategy[axis] == id) {
@@ -434,7 +441,7 @@ static void judge_strategy(const struct question *q, enum backend_id backend,
         verdict->verdict = VERDICT_CONDITION;
     } else if (!request_names(q->request, id)) {
         verdict->verdict = VERDICT_NOT_ASKED;
-    } else if (id < choice->strategy[axis] && !condition_holds(choice, (uint8_t)id)) {
+    } else if (verdict->ahead && !condition_holds(choice, (uint8_t)id)) {
         verdict->verdict = VERDICT_CONDITION;
     } else {
         verdict->verdict = VERDICT_NOT_PREFERRED;
@@ -455,8 +462,13 @@ static bool is_fallback(const struct question *q, enum backend_id backend, enum 
                               && !capability_has(q->capabilities, row->lost_with))) {
         return false;
     }
-    for (unsigned better = axis_row(axis)->first; better < id; better++) {
-        if (strategy_row((enum strategy_id)better)->way[backend].offered) {
+    for (unsigned i = 0; i < axis_row(axis)->count; i++) {
+        enum strategy_id better = (enum strategy_id)(axis_row(axis)->first + i);
+
+        /* What could not be measured here would be better by the documents. */
+        if (strategy_row(better)->way[backend].offered
+            && (rank_before(costs(q), better, id)
+                || (better < id && !q->request->cost[better].measured))) {
             return true;
         }
     }

@@ -4,8 +4,8 @@
  * one strategy an axis, with a reason for every strategy that was and was not taken.
  *
  * Pure, total and deterministic.  Monotone: a capability more never makes an axis fall to a
- * lower-ranked choice under the same backend, and never turns a machine that runs into one that
- * does not.
+ * lower-ranked choice (select_rank.h) under the same backend, and never turns a machine that runs
+ * into one that does not.
  */
 #ifndef SEXTANT_STRATEGIES_SELECT_H
 #define SEXTANT_STRATEGIES_SELECT_H
@@ -15,12 +15,15 @@
 #include <stdint.h>
 
 #include "probe/capabilities.h"
+#include "strategies/select_rank.h"
 #include "strategies/strategy.h"
 
 struct selection_request {
     bool x2apic_only;                           /* guest.x2apic=only chose the axis x2apic */
     struct preference axis[AXIS_COUNT];         /* from the command line; all zero: auto */
     uint8_t selftest[STRATEGY_COUNT];           /* enum selftest_verdict */
+    bool rank_static;                           /* the documented order, whatever was measured */
+    struct strategy_cost cost[STRATEGY_COUNT];  /* by the self-tests */
 };
 
 enum verdict {
@@ -50,6 +53,7 @@ struct strategy_verdict {
     uint8_t verdict;                            /* enum verdict */
     bool built;                                 /* this image carries it */
     bool forced;                                /* chosen past a failed self-test */
+    bool ahead;                                 /* auto tries it before the one that is chosen */
     struct missing missing[BACKEND_COUNT];      /* without what follows from another */
 };
 

@@ -227,12 +227,13 @@ static void append_not_preferred(struct text *text, const struct selection *sele
 
     if (chosen == STRATEGY_NONE) {
         text_append(text, "could be used, but the other axes cannot be served");
-    } else if (!selection->axis[axis].asked && id < chosen) {
+    } else if (!selection->axis[axis].asked && selection->strategy[id].ahead) {
         text_append(text, "could be used, but no self-test has verified it as it has %s",
                     full_name((enum strategy_id)chosen, name, sizeof(name)));
     } else {
-        text_append(text, "could be used, %s is preferred",
-                    full_name((enum strategy_id)chosen, name, sizeof(name)));
+        text_append(text, "could be used, %s is preferred%s",
+                    full_name((enum strategy_id)chosen, name, sizeof(name)),
+                    id < chosen && !selection->axis[axis].asked ? ", which costs less here" : "");
     }
 }
 

@@ -107,6 +107,10 @@ static void reports(void **state)
     assert_int_equal(parsed.report, REPORT_NONE);
     assert_error("report=onyl", "report= does not know \"onyl\". Did you mean \"only\"? It takes "
                  "one of: yes, only, none.");
+    assert_int_equal(parsed.rank, RANK_MEASURED);
+    assert_parses("rank=static");
+    assert_int_equal(parsed.rank, RANK_STATIC);
+    assert_error("rank=exits", "rank= does not know \"exits\". It takes one of: measured, static.");
     assert_error("report=no", "report= does not know \"no\". It takes one of: yes, only, none.");
     assert_error("report=yes,only", "report= does not know \"yes,only\". It takes one of: yes, "
                  "only, none.");
@@ -215,7 +219,7 @@ static void flags(void **state)
 static void unknown_keys(void **state)
 {
     static const char list[] = "The parameters are: console=, report=, startup=, apic=, x2apic=, "
-                               "step=, nmi=, guest.x2apic=, mask=, stats, help.";
+                               "step=, nmi=, guest.x2apic=, rank=, mask=, stats, help.";
     char sentence[512];
 
     (void)state;

@@ -246,10 +246,14 @@ static void a_capability_that_came_and_was_never_tried(void **state)
     raw.cpuid[1].word[RAW_ECX] &= ~(1u << 21);
     memset(&subject, 0, sizeof(subject));
     subject_first_cpu(&subject, &raw);
-    subject.selftests[0] = (struct selftest_result){ STRATEGY_STEP_MTF, SELFTEST_PASSED, 1, 1,
-                                                     NULL };
-    subject.selftests[1] = (struct selftest_result){ STRATEGY_STARTUP_SIPI, SELFTEST_FAILED, 1, 1,
-                                                     NULL };
+    subject.selftests[0] = (struct selftest_result){
+        .strategy = STRATEGY_STEP_MTF, .verdict = SELFTEST_PASSED, .exits = 1, .ticks = 1,
+        .detail = NULL,
+    };
+    subject.selftests[1] = (struct selftest_result){
+        .strategy = STRATEGY_STARTUP_SIPI, .verdict = SELFTEST_FAILED, .exits = 1, .ticks = 1,
+        .detail = NULL,
+    };
     subject.selftest_count = 2;
     judge(&arena, &subject, "", false, &judgement);
     assert_int_equal(judgement.selection.axis[AXIS_X2APIC].chosen, STRATEGY_X2APIC_HIDE);

@@ -97,8 +97,15 @@ static void any_selftests(struct strategy_set set)
                                       (enum strategy_id)id) || any(3) == 0) {
                 continue;
             }
-            *result = (struct selftest_result){ (uint8_t)id, (uint8_t)(1 + any(3)),
-                                                (uint32_t)any(9), any(UINT64_MAX), NULL };
+            *result = (struct selftest_result){ .strategy = (uint8_t)id,
+                                                .verdict = (uint8_t)(1 + any(3)),
+                                                .exits = (uint32_t)any(9),
+                                                .ticks = any(UINT64_MAX) };
+            if (result->verdict == SELFTEST_PASSED
+                && rank_operation(strategy_row((enum strategy_id)id)->axis) != NULL) {
+                result->cost = (struct strategy_cost){ true, (uint32_t)any(4), any(1000) };
+                machine.request.cost[id] = result->cost;
+            }
             result->detail = result->verdict == SELFTEST_PASSED ? NULL : "it \"went\" wrong\\";
             machine.request.selftest[id] = result->verdict;
             selection_mark_selftest(&machine.capabilities, (enum backend_id)backend,
@@ -320,7 +327,8 @@ static void a_broken_capability_stays_broken(void **state)
 {
     (void)state;
     report_of(raw_full_vmx, "step=mtf!");
-    selftests[0] = (struct selftest_result){ STRATEGY_STEP_MTF, SELFTEST_FAILED, 0, 0, "no exit" };
+    selftests[0] = (struct selftest_result){ .strategy = STRATEGY_STEP_MTF,
+                                             .verdict = SELFTEST_FAILED, .detail = "no exit" };
     machine.environment.selftests = selftests;
     machine.environment.selftest_count = 1;
     machine.request.selftest[STRATEGY_STEP_MTF] = SELFTEST_FAILED;

@@ -112,8 +112,9 @@ static void the_parts_come_in_order(void **state)
         "\n   MSR 0x", "\n" REPORT_JSON_BEGIN "\n{", "}\n" REPORT_JSON_END,
         "\nWhat you can change\n  - ",
     };
-    static const struct selftest_result selftest = { STRATEGY_STEP_DBSTEP, SELFTEST_PASSED, 3,
-                                                     4711, NULL };
+    static const struct selftest_result selftest = {
+        .strategy = STRATEGY_STEP_DBSTEP, .verdict = SELFTEST_PASSED, .exits = 3, .ticks = 4711,
+    };
     static const struct cpu_difference difference = {
         .apic_id = 2, .word = { .leaf = 1, .reg = RAW_EAX, .present_a = true, .present_b = true,
                                 .a = 1, .b = 2 },
@@ -308,9 +309,12 @@ static void the_machine(void **state)
 static void selftests_differences_and_notes(void **state)
 {
     static const struct selftest_result selftests[] = {
-        { STRATEGY_STEP_MTF, SELFTEST_FAILED, 0, 123456789012, "no exit came" },
-        { STRATEGY_STEP_DBSTEP, SELFTEST_PASSED, 1, 5000, NULL },
-        { STRATEGY_NMI_VNMI, SELFTEST_NOT_RUN, 0, 0, NULL },
+        { .strategy = STRATEGY_STEP_MTF, .verdict = SELFTEST_FAILED, .ticks = 123456789012,
+          .detail = "no exit came" },
+        { .strategy = STRATEGY_STEP_DBSTEP, .verdict = SELFTEST_PASSED, .exits = 1, .ticks = 5000 },
+        { .strategy = STRATEGY_APIC_PAGE, .verdict = SELFTEST_PASSED, .exits = 9, .ticks = 90,
+          .cost = { .measured = true, .exits = 1, .ticks = 17 } },
+        { .strategy = STRATEGY_NMI_VNMI, .verdict = SELFTEST_NOT_RUN },
     };
     static const struct cpu_difference differences[] = {
         { 1, { .leaf = 7, .reg = RAW_EBX, .present_a = true, .present_b = true, .a = 1, .b = 3 } },
@@ -321,7 +325,7 @@ static void selftests_differences_and_notes(void **state)
     (void)state;
     report_of(raw_full_vmx, "step=mtf step=dbstep", everything_built());
     machine.environment.selftests = selftests;
-    machine.environment.selftest_count = 3;
+    machine.environment.selftest_count = 4;
     machine.environment.differences = differences;
     machine.environment.difference_count = 2;
     machine.environment.difference_total = 9;
@@ -331,6 +335,8 @@ static void selftests_differences_and_notes(void **state)
     reported_write(&machine);
     assert_has("\n  step=mtf             FAILED   0 exits, 123456789012 ticks; no exit came\n");
     assert_has("\n  step=dbstep          passed   1 exit, 5000 ticks\n");
+    assert_has("\n  apic=page            passed   9 exits, 90 ticks; a write to TPR: 1 exit, 17 ticks\n");
+    assert_has("\"cost\":{\"operation\":\"a write to TPR\",\"exits\":1,\"ticks\":17}");
     assert_has("\n  nmi=vnmi             not run  0 exits, 0 ticks\n");
     assert_has("\nCPUs that differ from the bootstrap processor: 9 words\n");
     assert_has("\n  APIC ID 1    CPUID 0x00000007 0x00 ebx: 0x00000003 instead of 0x00000001\n");

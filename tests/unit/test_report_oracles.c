@@ -454,8 +454,10 @@ static void python_reads_foreign_strings(void **state)
 {
     static const char worst[] = "\"\\/\b\f\n\r\t\x01\x1f\x7f\x80\xff</script>'{}[]:,%s%n";
     static const char *const notes[] = { worst, "", "\"" };
-    static const struct selftest_result selftest = { STRATEGY_STEP_MTF, SELFTEST_FAILED, 1, 2,
-                                                     worst };
+    static const struct selftest_result selftest = {
+        .strategy = STRATEGY_STEP_MTF, .verdict = SELFTEST_FAILED, .exits = 1, .ticks = 2,
+        .detail = worst,
+    };
     static const struct cpu_difference difference = {
         .apic_id = UINT32_MAX,
         .word = { .is_msr = true, .leaf = UINT32_MAX, .present_b = true, .b = UINT64_MAX },

@@ -341,6 +341,21 @@ static enum strategy_id find_strategy(const char *axis_name, const char *name)
     return axis == AXIS_COUNT ? STRATEGY_NONE : strategy_find(axis, name, strlen(name));
 }
 
+/* What auto went by; older images did not measure. */
+static struct strategy_cost read_cost(struct reading *r, const struct json *row)
+{
+    const struct json *cost = json_member(row, "cost");
+
+    if (cost == NULL) {
+        return (struct strategy_cost){ .measured = false };
+    }
+    return (struct strategy_cost){
+        .measured = true,
+        .exits = (uint32_t)number(r, cost, "exits", UINT32_MAX),
+        .ticks = number(r, cost, "ticks", UINT64_MAX),
+    };
+}
+
 static void read_selftests(struct reading *r, const struct json *report)
 {
     static const char *const verdicts[] = { "not run", "passed", "limited", "failed" };
@@ -366,6 +381,7 @@ static void read_selftests(struct reading *r, const struct json *report)
             .strategy = (uint8_t)id, .verdict = (uint8_t)verdict,
             .exits = (uint32_t)number(r, row, "exits", UINT32_MAX),
             .ticks = number(r, row, "ticks", UINT64_MAX),
+            .cost = read_cost(r, row),
             .detail = string_or_null(r, row, "detail"),
         };
     }

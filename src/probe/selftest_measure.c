@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Exits are exact. Of the ticks the least of some rounds counts, less those of the same way into the
+ * micro-guest and out without the operation: what disturbs a round only makes it longer. */
+#include "probe/selftest_measure.h"
+
+#include "apic/local.h"
+#include "core/cpu.h"
+#include "core/step.h"
+#include "probe/selftest.h"
+#include "strategies/operations.h"
+#include "x86/registers.h"
+
+#define ROUNDS      16
+
+extern const char selftest_tpr[], selftest_hypercall[];
+
+/* How the micro-guest is entered for a round: without the operation and with it. */
+struct operation {
+    const char *label[2];
+    bool step;
+};
+
+static const struct operation operations[AXIS_COUNT] = {
+    [AXIS_APIC] = { .label = { selftest_hypercall, selftest_tpr } },
+    /* Without a step there is no way out that is as short: nothing is taken off. */
+    [AXIS_STEP] = { .label = { NULL, selftest_nop }, .step = true },
+};
+
+static void enter(struct cpu *cpu, const struct operation *operation, bool with)
+{
+    selftest_reset(cpu, operation->label[with]);
+    cpu->registers->rax = local_apic_read(APIC_TPR);
+    if (with && operation->step)
+        step_begin(cpu, STEP_OWNER_SELFTEST, false);
+    selftest_enter(cpu);
+}
+
+static struct strategy_cost rounds(struct cpu *cpu, const struct operation *operation, bool with)
+{
+    struct strategy_cost cost = { .measured = true, .ticks = UINT64_MAX };
+
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        uint64_t exits = cpu->counters[COUNTER_EXITS], start = tsc_read(), ticks;
+
+        enter(cpu, operation, with);
+        ticks = tsc_read() - start;
+        if (ticks < cost.ticks)
+            cost.ticks = ticks;
+        cost.exits = (uint32_t)(cpu->counters[COUNTER_EXITS] - exits);
+    }
+    return cost;
+}
+
+struct strategy_cost selftest_measure(struct cpu *cpu, enum axis axis)
+{
+    const struct operation *operation = &operations[axis];
+    struct strategy_cost cost, without = { .measured = false };
+
+    if (!rank_operation(axis))
+        return without;
+    if (axis == AXIS_APIC)
+        binding.apic->attach(cpu);
+    cost = rounds(cpu, operation, true);
+    if (operation->label[0])
+        without = rounds(cpu, operation, false);
+    if (axis == AXIS_APIC && binding.apic->detach)
+        binding.apic->detach(cpu);
+    cost.exits -= without.exits;
+    cost.ticks -= without.ticks < cost.ticks ? without.ticks : cost.ticks;
+    return cost;
+}
