@@ -67,6 +67,12 @@ struct backend {
     /* Turns virtualization off again on the CPU that calls it; an INIT that was held comes now. Host
      * context, for self-tests. */
     void (*disable)(struct cpu *cpu);
+    /* Turns virtualization off for a moment in which the machine may be reset, and on again, the virtual
+     * CPU as it was: an INIT is held as long as a CPU is in VMX operation, and some reset lines make
+     * one. NULL: it gets through as it is. Twice the same is once. Host context, no guest register may
+     * be touched in between. */
+    void (*suspend)(struct cpu *cpu);
+    void (*resume)(struct cpu *cpu);
     /* Runs the virtual CPU with the general registers at cpu->registers, and leaves them there when
      * an exit handler has set cpu->leave_guest. Host context. */
     void (*run)(struct cpu *cpu);

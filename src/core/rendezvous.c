@@ -19,6 +19,20 @@ static struct spinlock lock = SPINLOCK_INIT;
 static _Atomic uint32_t released;
 _Atomic uint32_t rendezvous_called;
 static struct cpu *stopper;         /* holds the lock and everybody else */
+static _Atomic bool machine_may_end;    /* everybody leaves virtualization while they are stopped */
+
+/* Before this CPU says that it attends. */
+static void leave_virtualization(struct cpu *cpu)
+{
+    if (atomic_load(&machine_may_end) && cpu->enabled && backend->suspend)
+        backend->suspend(cpu);
+}
+
+static void enter_virtualization(struct cpu *cpu)
+{
+    if (cpu->enabled && backend->resume)
+        backend->resume(cpu);
+}
 
 static bool go_on(struct cpu *cpu)
 {
@@ -30,15 +44,19 @@ void rendezvous_attend(struct cpu *cpu)
     unsigned spins = 0;
 
     cpu->counters[COUNTER_RENDEZVOUS]++;
+    leave_virtualization(cpu);
     atomic_store(&cpu->rendezvous_seen, atomic_load(&rendezvous_called));
     while (atomic_load(&released) != atomic_load(&cpu->rendezvous_seen)) {
         /* A released rendezvous may be followed by the next before this CPU looks. */
-        if (rendezvous_wanted(cpu))
+        if (rendezvous_wanted(cpu)) {
+            leave_virtualization(cpu);
             atomic_store(&cpu->rendezvous_seen, atomic_load(&rendezvous_called));
+        }
         if (++spins > SPINS_BEFORE_SLEEP)
             kick_wait(cpu, go_on);
         pause();
     }
+    enter_virtualization(cpu);
 }
 
 static bool attended(struct cpu *cpu, uint32_t number)
@@ -96,7 +114,9 @@ void rendezvous_stop_others(void)
         return;
     take_turn(self);
     stopper = self;
+    atomic_store(&machine_may_end, true);
     gather(self, true);
+    leave_virtualization(self);
 }
 
 static void let_go(struct cpu *self)
@@ -112,6 +132,8 @@ static void let_go(struct cpu *self)
 void rendezvous_release(void)
 {
     stopper = NULL;
+    enter_virtualization(this_cpu());
+    atomic_store(&machine_may_end, false);
     let_go(this_cpu());
 }
 

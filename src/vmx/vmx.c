@@ -89,6 +89,28 @@ static void disable(struct cpu *cpu)
     __asm__ volatile("vmxoff" : : : "memory", "cc");
 }
 
+static void suspend(struct cpu *cpu)
+{
+    if (!vmx_of(cpu)->in_vmx_operation)
+        return;
+    vmcs_clear(cpu->backend_physical);
+    vmx_of(cpu)->in_vmx_operation = false;
+    __asm__ volatile("vmxoff" : : : "memory", "cc");
+}
+
+static void resume(struct cpu *cpu)
+{
+    struct vmx_cpu *vmx = vmx_of(cpu);
+
+    if (vmx->in_vmx_operation)
+        return;
+    if (!vmx_on(physical_of(cpu_block_page(cpu, CPU_BLOCK_PAGE_HOST_SAVE)))
+        || !vmcs_load(cpu->backend_physical))
+        panic("VMX operation cannot be entered again on CPU %u", (unsigned)cpu->index);
+    vmx->in_vmx_operation = true;
+    vmx->launched = 0;
+}
+
 /* NMIs cannot be held in VMX operation: the host's handler only sets flags, and run.S looks at them
  * once more right before it enters the guest. */
 static void host_nmi_nothing(void)
@@ -111,6 +133,8 @@ const struct backend vmx_backend = {
     .prepare = prepare,
     .enable = enable,
     .disable = disable,
+    .suspend = suspend,
+    .resume = resume,
     .run = run,
     .host_nmi_allow = host_nmi_nothing,
     .host_nmi_hold = host_nmi_nothing,
