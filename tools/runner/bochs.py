@@ -44,6 +44,7 @@ LIBRARIES = UNPACKED / "usr/lib/x86_64-linux-gnu"
 # its clocks against each other, and needs more.
 IPS, IPS_LINUX = 4_000_000, 20_000_000
 
+SILENCE = 600.0         # seconds without output that are still patience: Bochs 2.7 on a busy machine
 READ_SIZE = 1 << 16
 INPUT_BYTES = 8         # few at a time: Bochs' side of the connection keeps what its guest does not fetch
 CONNECT_SECONDS = 0.2   # how often to look whether Bochs has ended before it opened its serial port

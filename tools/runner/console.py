@@ -95,15 +95,15 @@ def by_hand(machine: Machine) -> Result:
 
 
 def run(machine: Machine, script: Script | None = None, show: Callable[[bytes], object] = lambda data: None,
-        silence: float = 120, limit: float | None = None) -> Result:
+        silence: float | None = None, limit: float | None = None) -> Result:
     """Runs to the end. show is called with what the serial console sends, as it comes.
 
-    silence: seconds without output after which the run is hopeless; a script's commands may take their time, so with a
-    script this counts only until the first prompt. limit: seconds for the whole run.
+    silence: seconds without output after which the run is hopeless, by default what its emulator may take; a script's
+    commands may take their time, so with a script this counts only until the first prompt. limit: seconds for the whole run.
     """
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with contextlib.closing(Emulator(machine, "stdio", **pipes)) as emulator:
-        pump = Pump(emulator.process, script, show, silence, limit)
+        pump = Pump(emulator.process, script, show, silence or driver(machine).SILENCE, limit)
         timeout = pump.run()
         if timeout:
             emulator.process.kill()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .machine import EMULATORS, TCG, Machine
 
+SILENCE = 120.0         # seconds without output that are still patience
 PROGRAM = "qemu-system-x86_64"
 
 # QEMU 10 is unpacked, not installed: it needs to be told where its parts are.
