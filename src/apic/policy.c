@@ -24,9 +24,9 @@ static void show_icr(struct cpu *cpu, bool closed)
 
     if (mode == APIC_MODE_XAPIC) {
         if (closed)
-            binding.apic->icr_disturbed(cpu);
+            guest_apic_page(cpu)->icr_disturbed(cpu);
         else
-            binding.apic->icr_restored(cpu);
+            guest_apic_page(cpu)->icr_restored(cpu);
     } else if (cpu->apic.reads_closed != closed) {
         cpu->apic.reads_closed = closed;
         binding.x2apic->mode_changed(cpu);

@@ -7,6 +7,7 @@
 #include "core/hidden_access.h"
 #include "probe/selftest.h"
 #include "strategies/operations.h"
+#include "x2apic/base.h"
 #include "x86/registers.h"
 
 /* IRET and POPF leave IF alone when CPL is above IOPL (SDM Vol 2: POPF/POPFD/POPFQ - Pop Stack Into
@@ -61,7 +62,7 @@ void step_finish(struct cpu *cpu)
     if (owners & STEP_OWNER_IRET)
         binding.nmi->step_ended(cpu);
     if (owners & STEP_OWNER_APIC)
-        binding.apic->step_finished(cpu);
+        guest_apic_page(cpu)->step_finished(cpu);
     if (owners & STEP_OWNER_SELFTEST)
         selftest_step_ended(cpu, true);
 }
@@ -81,7 +82,7 @@ void step_cancel(struct cpu *cpu)
     if (owners & STEP_OWNER_IRET)
         binding.nmi->step_ended(cpu);
     if (owners & STEP_OWNER_APIC)
-        binding.apic->step_cancelled(cpu);
+        guest_apic_page(cpu)->step_cancelled(cpu);
     if (owners & STEP_OWNER_SELFTEST)
         selftest_step_ended(cpu, false);
 }

@@ -28,6 +28,9 @@ struct step_operations {
  * guest's APIC is in xAPIC mode; what the page shows otherwise is no strategy's concern. */
 struct apic_operations {
     const char *name;
+    /* It gives the guest the hardware's page itself, and has no way to show it another: a page that
+     * has to be translated (x2apic/base.h) is apic=page's. */
+    bool opens_page;
     /* Starts (or, after the page has moved, starts again) to watch cpu->apic.base. */
     void (*attach)(struct cpu *cpu);
     /* A nested page fault on the page of cpu->apic.base. */

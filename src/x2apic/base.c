@@ -11,13 +11,9 @@
 #include "x86/msr.h"
 
 #define SPURIOUS_VECTOR     0xff
+#define HIGHEST_PRIORITY    0xff
 #define LVT_EXTINT          0x700
 #define LVT_NMI             0x400
-
-bool guest_apic_is_translated(const struct cpu *cpu)
-{
-    return cpu->apic.hardware_x2apic && cpu->apic.mode == APIC_MODE_XAPIC;
-}
 
 /* Senders read these words while they change, one after the other, as they would race with the
  * hardware's own registers. */
@@ -59,7 +55,7 @@ static void show_page(struct cpu *cpu)
     uint64_t hardware = cpu->apic.hardware_base;
 
     if (cpu->apic.mode == APIC_MODE_XAPIC)
-        binding.apic->attach(cpu);
+        guest_apic_page(cpu)->attach(cpu);
     else
         backend->page_map(cpu, hardware, hardware, PAGE_NONE);
     binding.x2apic->mode_changed(cpu);
@@ -72,10 +68,12 @@ static void hide_page(struct cpu *cpu)
 }
 
 /* A CPU without a local APIC takes INTR and NMI from its pins (SDM Vol 3: APIC > Local APIC > Enabling
- * or Disabling the Local APIC): those of LINT0 and LINT1. Messages are kept away by forward.c. */
+ * or Disabling the Local APIC): those of LINT0 and LINT1. Messages are kept away by forward.c, and what
+ * comes all the same waits behind the priority until the APIC is reset. */
 static void connect_pins(void)
 {
     local_apic_write(APIC_SVR, APIC_SVR_ENABLE | SPURIOUS_VECTOR);
+    local_apic_write(APIC_TPR, HIGHEST_PRIORITY);
     local_apic_write(APIC_LVT_LINT0, LVT_EXTINT);
     local_apic_write(APIC_LVT_LINT1, LVT_NMI);
 }
@@ -96,8 +94,8 @@ void guest_apic_init(struct cpu *cpu)
 {
     reset_registers(cpu);
     guest_apic_refresh_identity(cpu);
-    if (cpu->apic.mode == APIC_MODE_XAPIC && binding.apic->reset)
-        binding.apic->reset(cpu);
+    if (cpu->apic.mode == APIC_MODE_XAPIC && guest_apic_page(cpu)->reset)
+        guest_apic_page(cpu)->reset(cpu);
     apic_policy_icr_disturbed(cpu);
 }
 
@@ -159,8 +157,9 @@ bool guest_apic_base_write(struct cpu *cpu, uint64_t value)
         return true;
     hide_page(cpu);
     cpu->apic.base = address;
-    if (mode != cpu->apic.mode && cpu->apic.mode == APIC_MODE_XAPIC && binding.apic->detach)
-        binding.apic->detach(cpu);
+    if (mode != cpu->apic.mode && cpu->apic.mode == APIC_MODE_XAPIC
+        && guest_apic_page(cpu)->detach)
+        guest_apic_page(cpu)->detach(cpu);
     if (mode != cpu->apic.mode)
         change_mode(cpu, mode);
     show_page(cpu);

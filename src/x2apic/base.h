@@ -12,7 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct cpu;
+#include "core/cpu.h"
+#include "strategies/operations.h"
 
 /* The first state, after the strategies are bound: the mode in which firmware left the APIC, x2APIC
  * mode with guest.x2apic=only. On the CPU itself, host context. */
@@ -31,6 +32,16 @@ void guest_apic_init(struct cpu *cpu);
 void guest_apic_refresh_identity(struct cpu *cpu);
 
 /* True while the guest's APIC is in xAPIC mode and the hardware's in x2APIC mode. */
-bool guest_apic_is_translated(const struct cpu *cpu);
+static inline bool guest_apic_is_translated(const struct cpu *cpu)
+{
+    return cpu->apic.hardware_x2apic && cpu->apic.mode == APIC_MODE_XAPIC;
+}
+
+/* The strategy that shows this CPU its xAPIC page now. */
+static inline const struct apic_operations *guest_apic_page(const struct cpu *cpu)
+{
+    return binding.apic->opens_page && guest_apic_is_translated(cpu) ? &apic_page_operations
+                                                                     : binding.apic;
+}
 
 #endif

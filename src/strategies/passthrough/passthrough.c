@@ -40,6 +40,7 @@ static void nothing(struct cpu *cpu)
 
 const struct apic_operations apic_passthrough_operations = {
     .name = "passthrough",
+    .opens_page = true,
     .attach = attach,
     .fault = fault,
     .step_finished = nothing,
