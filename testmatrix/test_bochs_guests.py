@@ -35,6 +35,8 @@ REFUSED = ((data.Strategy("mtf", "", {"step": "mtf"}), MTF), (data.Strategy("sip
 # What `make test` runs: MTF and the floor of VMX on 3.0, VMX without MTF on 2.7, and SVM. Everything else is for `make matrix`.
 USUAL = {("bochs30-corei7_skylake_x", "auto"), ("bochs30-corei7_skylake_x", "page-dbstep"), ("bochs27-corei7_haswell_4770", "auto"),
          ("bochs30-ryzen", "auto")}
+# Bochs' x2APIC is wrong in many lines, on both sides (docs/emulators.md#bochs-x2apic); eoi and bench take ten times as long.
+UNUSUAL = ("x2apic", "eoi", "bench")
 # The bare processor has what the guest must not see: its own lines decide.
 ALONE, ALONE_WITHOUT_X2APIC = ("svm",), ("apicbase", "x2apic")
 LINUX_MEMORY = 512      # MiB
@@ -57,8 +59,9 @@ def cells() -> list[object]:
     for host, (strategy, needs) in itertools.product(machines(), ((AUTO, set()), *FORCED)):
         if not needs <= set(host.present):
             continue
-        marks = [] if (host.name, strategy.name) in USUAL else [pytest.mark.long]
-        rows += [pytest.param(host, strategy, guest, id=f"{host.name}/{strategy.name}/{guest}", marks=marks) for guest in guests()]
+        usual = (host.name, strategy.name) in USUAL
+        rows += [pytest.param(host, strategy, guest, id=f"{host.name}/{strategy.name}/{guest}",
+                              marks=[] if usual and guest not in UNUSUAL else [pytest.mark.long]) for guest in guests()]
     others = [host for host in data.hosts().values() if "bochs-model" in host.tags]
     return rows + [pytest.param(host, AUTO, "smp", id=f"{host.name}/auto/smp", marks=pytest.mark.long) for host in others]
 
