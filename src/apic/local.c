@@ -75,13 +75,20 @@ bool local_apic_send(uint32_t apic_id, uint32_t low)
     return true;
 }
 
+int local_apic_highest_requested(void)
+{
+    for (int i = APIC_VECTOR_REGISTERS - 1; i >= 0; i--) {
+        uint32_t word = local_apic_read(APIC_IRR0 + (uint32_t)i * APIC_REGISTER_STRIDE);
+
+        if (word)
+            return i * 32 + 31 - __builtin_clz(word);
+    }
+    return -1;
+}
+
 bool local_apic_requested(void)
 {
-    for (unsigned i = 0; i < APIC_VECTOR_REGISTERS; i++) {
-        if (local_apic_read(APIC_IRR0 + i * APIC_REGISTER_STRIDE))
-            return true;
-    }
-    return false;
+    return local_apic_highest_requested() >= 0;
 }
 
 void local_apic_clear_icr(void)

@@ -28,6 +28,9 @@ bool local_apic_send(uint32_t apic_id, uint32_t low);
 /* Waits until the last message has gone; false when that takes too long. In x2APIC mode it always has. */
 bool local_apic_wait_until_idle(void);
 
+/* The highest vector that is requested (IRR), -1 when none is. */
+int local_apic_highest_requested(void);
+
 /* True when some interrupt is requested and not yet accepted (IRR not empty). */
 bool local_apic_requested(void);
 

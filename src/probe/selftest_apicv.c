@@ -58,9 +58,11 @@ static const char *registers_work(struct cpu *cpu)
 /* A processor that does not answer is not asked where nothing could end that. */
 static const char *measure_halt(struct cpu *cpu)
 {
-    machine.halt_needs_exit = true;
     if (!vmx_control_allowed(CAPABILITY_VMX_PREEMPTION_TIMER))
         return NULL;
+    vmx_virtual_apic_stop(cpu);
+    machine.halt_needs_exit = false;
+    binding.apic->attach(cpu);
     selftest_reset(cpu, selftest_halt);
     cpu->registers->rcx = APIC_ICR_ASSERT | TEST_VECTOR
                         | ICR_SHORTHAND_SELF << APIC_ICR_SHORTHAND_SHIFT;
@@ -120,6 +122,7 @@ static const char *test(struct cpu *cpu)
         registers_work, measure_halt, measure, interrupt_arrives, eoi_exits,
     };
 
+    machine.interrupts_need_if = false;
     for (unsigned i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         const char *problem;
 

@@ -171,9 +171,9 @@ static void exit_nmi_window(struct cpu *cpu)
 static void exit_preemption_timer(struct cpu *cpu)
 {
     cpu->counters[COUNTER_EXIT_TIMER]++;
-    vmx_exit_within(cpu, VMX_NEVER);
     if (!vmx_of(cpu)->virtual_apic.rechecks)
         selftest_ends(cpu, "the micro-guest did not come to its end");
+    vmx_exit_within(cpu, VMX_NEVER);
     step_delivery_ended(cpu);
 }
 

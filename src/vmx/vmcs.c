@@ -343,6 +343,7 @@ void vmx_exit_within(struct cpu *cpu, uint32_t units)
     if (units != VMX_NEVER)
         vmcs_write(VMCS_PREEMPTION_TIMER, units);
     vmx_control_set(cpu, CAPABILITY_VMX_PREEMPTION_TIMER, units != VMX_NEVER);
+    vmx_of(cpu)->virtual_apic.rechecks = false;
 }
 
 /* Each makes the guest exit after an injected event's delivery, before an instruction: the timer,
