@@ -8,7 +8,7 @@ report's own reason, a sentence at the head of what it prints, and its exit code
 import pytest
 from harness import data, lab, tap
 from harness.data import Cell
-from harness.lab import Lab, Run
+from harness.lab import Lab, Run, skip
 from harness.report import VERDICTS, Report
 from runner.guests import ROOT
 
@@ -21,11 +21,14 @@ def parameters() -> list[object]:
 
 @pytest.mark.parametrize("cell", parameters())
 def test_cell(lab: Lab, cell: Cell) -> None:
+    report, needs = lab.report(cell.host), cell.guest.needs
+    refused = unavailable(report, cell.strategy)
+    if report.outcome in data.CARRIES and not refused and needs and not report.has(needs):
+        skip(cell.host, report, needs)
     run = lab.run(lab.machine(cell.host, cell.strategy.parameters, lab.guest(cell.guest.name)))
-    report = lab.report(cell.host)
     if report.outcome == "cannot_run":
         expect_refusal(run, "cannot_run", "EXIT_CANNOT_RUN", report.sentence)
-    elif refused := unavailable(report, cell.strategy):
+    elif refused:
         expect_refusal(run, "refused", "EXIT_REFUSED", *words_of_refusal(report, *refused[0]))
     else:
         expect_same(run, cell, lab.oracle(cell.host, cell.guest))

@@ -100,7 +100,8 @@ class Strategy:
 
 @dataclass(frozen=True)
 class Guest:
-    """A test guest of guests/. hosts, long_hosts: as for a strategy. processors: what it needs to test anything.
+    """A test guest of guests/. hosts, long_hosts: as for a strategy. processors, needs: how many, and what capability,
+    it needs to test anything.
     bare_model: the model of the bare emulator that says what is right, made of the host's model or without_svm."""
 
     name: str
@@ -108,6 +109,7 @@ class Guest:
     hosts: tuple[str, ...]
     long_hosts: tuple[str, ...] = ()
     processors: int = 1
+    needs: str = ""
     bare_model: str = "{model}"
 
 
