@@ -21,6 +21,7 @@ from harness.verdicts import Verdict
 
 EVIL = "</script><script>document.title = 'broken'</script><img src=x onerror=\"document.title='broken'\"> & <b>"
 HOSTS = ("qemu72-EPYC", "qemu72-EPYC-no-npt")
+SKIPPED = "kvm-intel"
 GUESTS = dict(zip(("smp", "apic", "movs", "nmi", "fault", "eoi", "hidden"), Verdict, strict=True))
 KEY_LIMIT = 20.0        # seconds
 FOCUSED = "return document.activeElement.dataset.open || document.activeElement.id"
@@ -53,8 +54,9 @@ def matrix(lab: Lab, hosts: dict[str, Host], tmp_path: Path) -> Path:
         write_cell(directory, HOSTS[1], "auto", guest, verdict.name)
     for strategy in ("auto", "mtf", "page-dbstep", "sipi"):
         write_cell(directory, HOSTS[0], strategy, "smp", "PASS")
+    write_cell(directory, SKIPPED, "auto", "smp", "SKIP")
     write_cell(directory, "", "", "", "PASS")
-    names = [f"test{number}" for number in range(12)]
+    names = [f"test{number}" for number in range(13)]
     page.write(directory, collect.collect(directory, names, names, None, 754, 2) | {"complaints": []})
     return directory
 
@@ -92,7 +94,7 @@ def becomes(window: Browser, read: Callable[[Browser], object], expected: object
 
 def test_by_mouse(window: Browser, matrix: Path, lab: Lab) -> None:
     """The table, a cell, the filters, two machines; nothing comes from a network and nothing that was logged is executed."""
-    assert shown(window, "#grid tbody th b") == [HOSTS[1], HOSTS[0], "(no machine)"], "worst first"
+    assert shown(window, "#grid tbody th b") == [HOSTS[1], HOSTS[0], "(no machine)", SKIPPED], "worst first, and last what was skipped"
     assert shown(window, "#grid thead th") == ["Machine", "auto", "page-dbstep", "mtf", "sipi", "other"]
     assert "✸ 1/7" in shown(window, ".square"), "the worst verdict has a symbol, not colour alone"
     window.picture(lab.directory / "desktop.png")

@@ -54,9 +54,11 @@ class Row:
 
     @property
     def rank(self) -> tuple[int, int]:
-        """Worst first, then the one with the most tests of the worst verdict."""
+        """Worst first, then the one with the most tests of the worst verdict. Where nothing ran there is nothing to see: last."""
         counts: Counter[str] = sum((square.counts for square in self.squares.values()), Counter())
-        worst = min(counts, key=lambda name: ORDER[name])
+        if set(counts) == {Verdict.SKIP.name}:
+            return len(ORDER), 0
+        worst = min(counts.keys() - {Verdict.SKIP.name}, key=lambda name: ORDER[name])
         return ORDER[worst], -counts[worst] if Verdict[worst].is_bad else 0
 
 
