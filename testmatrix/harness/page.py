@@ -21,6 +21,11 @@ OTHER = "other"
 SYMBOLS = {"CRASH": "✸", "TIMEOUT": "◷", "FAIL": "✗", "XPASS": "‼", "XFAIL": "≈", "SKIP": "–", "PASS": "✓"}
 
 
+def worst(counts: "Counter[str]") -> str:
+    """A SKIP says nothing beside anything else."""
+    return min(counts.keys() - {Verdict.SKIP.name}, key=lambda name: ORDER[name], default=Verdict.SKIP.name)
+
+
 @dataclass
 class Square:
     """A host and a column; cells: indexes of the document's cells, worst first."""
@@ -32,7 +37,7 @@ class Square:
 
     @property
     def verdict(self) -> str:
-        return min(self.counts, key=lambda name: ORDER[name])
+        return worst(self.counts)
 
     @property
     def text(self) -> str:
@@ -56,10 +61,10 @@ class Row:
     def rank(self) -> tuple[int, int]:
         """Worst first, then the one with the most tests of the worst verdict. Where nothing ran there is nothing to see: last."""
         counts: Counter[str] = sum((square.counts for square in self.squares.values()), Counter())
-        if set(counts) == {Verdict.SKIP.name}:
+        name = worst(counts)
+        if name == Verdict.SKIP.name:
             return len(ORDER), 0
-        worst = min(counts.keys() - {Verdict.SKIP.name}, key=lambda name: ORDER[name])
-        return ORDER[worst], -counts[worst] if Verdict[worst].is_bad else 0
+        return ORDER[name], -counts[name] if Verdict[name].is_bad else 0
 
 
 def write(matrix: Path, document: Document) -> None:
