@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#include "apic/registers.h"
+#include "apic/local.h"
 #include "core/advance.h"
 #include "core/backend.h"
 #include "core/machine.h"
@@ -200,6 +200,25 @@ static bool is_open(enum msr_view view, uint32_t index)
     return view != MSR_VIEW_CLOSED && index >= MSR_X2APIC_FIRST && index <= MSR_X2APIC_LAST;
 }
 
+/* Registers that do not exist must raise #GP, which the processor does not where it virtualizes; the
+ * timer's count is the hardware's (SDM Vol 3: APIC Virtualization and Virtual Interrupts >
+ * Virtualizing MSR-Based APIC Accesses). */
+static void each_not_virtualized(enum msr_view view,
+                                 void (*each)(void *context, uint32_t index, bool read, bool write),
+                                 void *context)
+{
+    uint32_t version = local_apic_read(APIC_VERSION);
+
+    for (uint32_t index = MSR_X2APIC_FIRST; index <= MSR_X2APIC_LAST; index++) {
+        bool read = x2apic_msr_readable(index, version) && index != X2APIC_MSR_TIMER_COUNT;
+        bool write = index == X2APIC_MSR_TPR
+                  || (view == MSR_VIEW_VIRTUAL
+                      && (index == X2APIC_MSR_EOI || index == X2APIC_MSR_SELF_IPI));
+
+        each(context, index, !read, !write);
+    }
+}
+
 void guest_msr_each(enum msr_view view,
                     void (*each)(void *context, uint32_t index, bool read, bool write),
                     void *context)
@@ -210,6 +229,8 @@ void guest_msr_each(enum msr_view view,
                 each(context, index, rules[i].read, rules[i].write);
         }
     }
+    if (view == MSR_VIEW_VIRTUAL || view == MSR_VIEW_VIRTUAL_SHUT)
+        each_not_virtualized(view, each, context);
     if (view == MSR_VIEW_ICR_WRITE || view == MSR_VIEW_ICR)
         each(context, X2APIC_MSR_ICR, view == MSR_VIEW_ICR, true);
 }

@@ -15,6 +15,8 @@ enum msr_view {
     MSR_VIEW_ICR_WRITE,         /* writes of ICR */
     MSR_VIEW_ICR,               /* and reads: the hardware's does not show what the guest wrote */
     MSR_VIEW_OPEN,              /* nothing */
+    MSR_VIEW_VIRTUAL,           /* what the processor does not virtualize */
+    MSR_VIEW_VIRTUAL_SHUT,      /* and EOI and SELF IPI: virtual interrupts are not delivered */
     MSR_VIEW_COUNT
 };
 

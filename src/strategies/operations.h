@@ -73,6 +73,9 @@ struct x2apic_operations {
     /* The guest, in x2APIC mode, reads or writes an MSR of 800h-8FFh. False: #GP. */
     bool (*msr_read)(struct cpu *cpu, uint32_t index, uint64_t *value);
     bool (*msr_write)(struct cpu *cpu, uint32_t index, uint64_t value);
+    /* As in struct apic_operations, in x2APIC mode. */
+    void (*reset)(struct cpu *cpu);
+    void (*detach)(struct cpu *cpu);
 };
 
 /* `nmi`: the guest's own NMIs. */
@@ -105,7 +108,7 @@ extern const struct apic_operations apic_page_operations, apic_passthrough_opera
 extern const struct apic_operations apicv_operations, apic_decode_operations;
 extern const struct startup_operations startup_icr_operations, startup_sipi_operations;
 extern const struct x2apic_operations x2apic_passthrough_operations, x2apic_msr_operations;
-extern const struct x2apic_operations x2apic_hide_operations;
+extern const struct x2apic_operations x2apic_hide_operations, x2apic_apicv_operations;
 extern const struct nmi_operations nmi_iret_operations, nmi_poll_operations, nmi_vnmi_operations;
 
 #endif

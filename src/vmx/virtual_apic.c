@@ -24,11 +24,13 @@
 #include "apic/policy.h"
 #include "core/advance.h"
 #include "core/exceptions.h"
+#include "core/guest_msr.h"
 #include "core/hidden.h"
 #include "core/machine.h"
 #include "core/step.h"
 #include "vmx/vmx.h"
 #include "x2apic/base.h"
+#include "x2apic/msr_rules.h"
 #include "x86/msr.h"
 #include "x86/registers.h"
 
@@ -40,12 +42,6 @@
 #define SEALED __attribute__((section(".sealed")))
 SEALED static uint8_t *pages;       /* one a CPU, then the APIC-access page */
 SEALED static uint32_t recheck_units;
-
-static const uint16_t controls[] = {
-    CAPABILITY_VMX_TPR_SHADOW,
-    CAPABILITY_VMX_VIRTUALIZE_APIC_ACCESSES,
-    CAPABILITY_VMX_APIC_REGISTER_VIRTUALIZATION,
-};
 
 static struct virtual_apic *of(struct cpu *cpu)
 {
@@ -62,6 +58,9 @@ void vmx_virtual_apic_prepare(const struct capabilities *capabilities)
     if (!vmx_control_allowed(CAPABILITY_VMX_VIRTUAL_INTERRUPT_DELIVERY))
         return;
     pages = hidden_allocate((cpu_count + 1) * PAGE, PAGE);
+    /* Until the self-test knows better. */
+    machine.interrupts_need_if = true;
+    machine.halt_needs_exit = true;
     recheck_units = RECHECK_TICKS >> capabilities->vmx_preemption_timer_shift;
 }
 
@@ -74,6 +73,7 @@ void vmx_virtual_apic_initialise(struct cpu *cpu)
 {
     of(cpu)->on = false;
     of(cpu)->shut = false;
+    of(cpu)->windowed = false;
     of(cpu)->watched = false;
     of(cpu)->rechecks = false;
 }
@@ -83,7 +83,7 @@ void vmx_virtual_apic_initialise(struct cpu *cpu)
 static void set_watched(struct cpu *cpu)
 {
     of(cpu)->watched = (of(cpu)->on && (machine.interrupts_need_if || of(cpu)->shut))
-                    || vector_set_lowest(&of(cpu)->direct) >= 0;
+                    || of(cpu)->waits || of(cpu)->windowed;
 }
 
 /* Virtual interrupts can only be delivered while external ones exit. */
@@ -92,6 +92,8 @@ static void set_shut(struct cpu *cpu, bool shut)
     of(cpu)->shut = shut;
     vmx_control_set(cpu, CAPABILITY_VMX_EXTERNAL_INTERRUPT_EXITING, !shut);
     vmx_control_set(cpu, CAPABILITY_VMX_VIRTUAL_INTERRUPT_DELIVERY, !shut);
+    if (of(cpu)->x2apic)
+        backend->msr_view(cpu, shut ? MSR_VIEW_VIRTUAL_SHUT : MSR_VIEW_VIRTUAL);
     set_watched(cpu);
 }
 
@@ -115,6 +117,18 @@ static void set_eoi_exit(struct cpu *cpu, uint8_t vector, bool exits)
     vmcs_write(VMCS_EOI_EXIT_BITMAP0 + 2 * (vector >> 6), *word);
 }
 
+static void load_x2apic(struct cpu *cpu)
+{
+    uint32_t version = local_apic_read(APIC_VERSION);
+    uint64_t value;
+
+    for (uint32_t index = X2APIC_MSR_FIRST; index <= X2APIC_MSR_LAST; index++) {
+        if (x2apic_msr_readable(index, version) && msr_read_safe(index, &value))
+            memcpy(of(cpu)->page + (index - X2APIC_MSR_FIRST) * APIC_REGISTER_STRIDE, &value,
+                   sizeof value);
+    }
+}
+
 /* What was in service before the guest came is the hardware's to end, too. */
 static void load(struct cpu *cpu)
 {
@@ -122,9 +136,13 @@ static void load(struct cpu *cpu)
     int served;
 
     memset(apic->page, 0, PAGE);
-    apic_policy_snapshot(cpu, apic->page);
+    if (apic->x2apic)
+        load_x2apic(cpu);
+    else
+        apic_policy_snapshot(cpu, apic->page);
     memset(&apic->ended, 0, sizeof apic->ended);
     memset(&apic->direct, 0, sizeof apic->direct);
+    apic->waits = false;
     memset(apic->eoi_exits, 0, sizeof apic->eoi_exits);
     for (unsigned i = 0; i < APIC_VECTOR_REGISTERS; i++) {
         apic->in_service.word[i] = *register_at(cpu, APIC_ISR0 + i * APIC_REGISTER_STRIDE);
@@ -143,8 +161,10 @@ static void load(struct cpu *cpu)
 
 static void set_controls(struct cpu *cpu, bool on)
 {
-    for (unsigned i = 0; i < sizeof controls / sizeof controls[0]; i++)
-        vmx_control_set(cpu, controls[i], on);
+    vmx_control_set(cpu, CAPABILITY_VMX_TPR_SHADOW, on);
+    vmx_control_set(cpu, CAPABILITY_VMX_APIC_REGISTER_VIRTUALIZATION, on);
+    vmx_control_set(cpu, of(cpu)->x2apic ? CAPABILITY_VMX_VIRTUALIZE_X2APIC
+                                         : CAPABILITY_VMX_VIRTUALIZE_APIC_ACCESSES, on);
 }
 
 void vmx_virtual_apic_start(struct cpu *cpu)
@@ -155,6 +175,7 @@ void vmx_virtual_apic_start(struct cpu *cpu)
         return;
     apic->page = pages + cpu->index * PAGE;
     apic->on = true;
+    apic->x2apic = cpu->apic.mode == APIC_MODE_X2APIC;
     load(cpu);
     vmcs_write(VMCS_VIRTUAL_APIC_ADDRESS, physical_of(apic->page));
     vmcs_write(VMCS_APIC_ACCESS_ADDRESS, vmx_apic_access_page());
@@ -167,6 +188,7 @@ void vmx_virtual_apic_reset(struct cpu *cpu)
 {
     load(cpu);
     *register_at(cpu, APIC_ICR_LOW) = cpu->apic.icr_low;
+    *register_at(cpu, APIC_ICR_LOW + 4) = 0;
 }
 
 /* ---- interrupts ---- */
@@ -202,6 +224,7 @@ static void accept(struct cpu *cpu, uint8_t vector)
     if (!in_hardware(APIC_ISR0, vector) || vector_set_has(&apic->in_service, vector)) {
         cpu->counters[COUNTER_INTERRUPT_DIRECT]++;
         vector_set_add(&apic->direct, vector);
+        apic->waits = true;
         apic->watched = true;
         return;
     }
@@ -230,17 +253,19 @@ static void accept_here(uint8_t vector)
 }
 
 /* Whether the hardware's APIC has one for the processor now. */
-static bool apic_has_interrupt(void)
+static bool apic_has_interrupt(struct cpu *cpu)
 {
-    uint32_t priority = local_apic_read(APIC_PPR);
+    const volatile uint32_t *irr = cpu->apic.registers;
+    int requested;
 
-    for (unsigned i = APIC_VECTOR_REGISTERS; i-- > (priority & 0xf0) >> 5;) {
-        uint32_t word = local_apic_read(APIC_IRR0 + i * APIC_REGISTER_STRIDE);
-
-        if (word)
-            return i * 32 + 31 - (unsigned)__builtin_clz(word) > (priority | 0xf);
+    /* Most of the time there is none. */
+    if (irr) {
+        irr += APIC_IRR0 / sizeof *irr;
+        if (!(irr[0] | irr[4] | irr[8] | irr[12] | irr[16] | irr[20] | irr[24] | irr[28]))
+            return false;
     }
-    return false;
+    requested = local_apic_highest_requested();
+    return requested > (int)(local_apic_read(APIC_PPR) | 0xf);
 }
 
 static bool can_take(struct cpu *cpu)
@@ -256,7 +281,7 @@ void vmx_exit_external_interrupt(struct cpu *cpu)
     cpu->counters[COUNTER_EXIT_INTERRUPT]++;
     if (information & INTERRUPTION_VALID)
         accept(cpu, information & INTERRUPTION_VECTOR);
-    else if (can_take(cpu) || apic_has_interrupt())
+    else if (can_take(cpu) || apic_has_interrupt(cpu))
         exceptions_take_interrupt(accept_here);
     else
         set_shut(cpu, true);
@@ -353,8 +378,9 @@ void vmx_virtual_apic_stop(struct cpu *cpu)
 static void refresh(struct cpu *cpu, uint32_t offset)
 {
     const struct apic_register *row = apic_register_at(offset);
+    unsigned access = !row ? APIC_ACCESS_NONE : of(cpu)->x2apic ? row->x2apic : row->xapic;
 
-    if (row && (row->xapic == APIC_ACCESS_READ || row->xapic == APIC_ACCESS_READ_WRITE)
+    if ((access == APIC_ACCESS_READ || access == APIC_ACCESS_READ_WRITE)
         && apic_register_present(row, *register_at(cpu, APIC_VERSION)))
         *register_at(cpu, offset) = apic_policy_read(cpu, offset);
 }
@@ -379,10 +405,27 @@ static void send(struct cpu *cpu, uint32_t low)
     *register_at(cpu, APIC_ICR_LOW) = cpu->apic.icr_low;
 }
 
+void vmx_virtual_apic_write_icr(struct cpu *cpu, uint64_t icr)
+{
+    *register_at(cpu, APIC_ICR_LOW) = (uint32_t)icr;
+    *register_at(cpu, APIC_ICR_LOW + 4) = (uint32_t)(icr >> 32);
+    apic_policy_write_icr(cpu, icr);
+}
+
 /* A write to the registers that are virtual goes nowhere else. */
 static bool is_virtual(uint32_t offset)
 {
     return offset == APIC_PPR || (offset >= APIC_ISR0 && offset < APIC_ESR);
+}
+
+void vmx_virtual_apic_written(struct cpu *cpu, uint32_t offset)
+{
+    if (!is_virtual(offset))
+        refresh(cpu, offset);
+    if (offset == APIC_SVR)
+        refresh_lvt(cpu);
+    if (offset == APIC_SVR || offset == APIC_LVT_LINT0)
+        choose_acknowledgement(cpu);
 }
 
 void vmx_virtual_apic_write(struct cpu *cpu, uint32_t offset, uint32_t value)
@@ -402,14 +445,8 @@ void vmx_virtual_apic_write(struct cpu *cpu, uint32_t offset, uint32_t value)
         return;
     default:
         apic_policy_write(cpu, offset, value);
-        if (!is_virtual(offset))
-            refresh(cpu, offset);
-        break;
+        vmx_virtual_apic_written(cpu, offset);
     }
-    if (offset == APIC_SVR)
-        refresh_lvt(cpu);
-    if (offset == APIC_SVR || offset == APIC_LVT_LINT0)
-        choose_acknowledgement(cpu);
 }
 
 /* A write that does not begin at a register is undefined by the manuals and goes nowhere. */
@@ -451,13 +488,13 @@ static void look_for_interrupts(struct cpu *cpu)
 {
     bool blind = !(vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF);
 
-    for (unsigned i = 0; i < RECHECK_TURNS && blind && apic_has_interrupt(); i++)
+    for (unsigned i = 0; i < RECHECK_TURNS && blind && apic_has_interrupt(cpu); i++)
         exceptions_take_interrupt(accept_here);
     /* Others need the timer more: their exit comes here, too. */
-    if ((step_active(cpu) && cpu->step.delivery) || cpu->nmi.pending)
+    if (blind == of(cpu)->rechecks || (step_active(cpu) && cpu->step.delivery)
+        || cpu->nmi.pending)
         return;
-    if (blind || of(cpu)->rechecks)
-        vmx_exit_within(cpu, blind ? recheck_units : VMX_NEVER);
+    vmx_exit_within(cpu, blind ? recheck_units : VMX_NEVER);
     of(cpu)->rechecks = blind;
 }
 
@@ -471,25 +508,30 @@ static void deliver_direct(struct cpu *cpu)
         cpu->event = (struct event){ .valid = true, .vector = (uint8_t)vector,
                                      .type = EVENT_EXTERNAL_INTERRUPT };
         vector = vector_set_lowest(&apic->direct);
+        apic->waits = vector >= 0;
     }
-    vmx_control_set(cpu, CAPABILITY_VMX_INTERRUPT_WINDOW_EXITING,
-                    vector >= 0 || of(cpu)->shut);
+    apic->windowed = vector >= 0 || apic->shut;
+    vmx_control_set(cpu, CAPABILITY_VMX_INTERRUPT_WINDOW_EXITING, apic->windowed);
     set_watched(cpu);
 }
 
 /* The 8259's interrupt exits again, at once, when it is no longer shut out. */
 void vmx_virtual_apic_before_entry(struct cpu *cpu)
 {
-    if (of(cpu)->shut && can_take(cpu))
+    struct virtual_apic *apic = of(cpu);
+
+    if (apic->shut && can_take(cpu))
         set_shut(cpu, false);
-    if (of(cpu)->on && (machine.interrupts_need_if || of(cpu)->shut || of(cpu)->rechecks))
+    if (apic->on && (machine.interrupts_need_if || apic->shut || apic->rechecks))
         look_for_interrupts(cpu);
-    deliver_direct(cpu);
+    if (apic->waits || apic->shut || apic->windowed)
+        deliver_direct(cpu);
 }
 
 /* What waited for the window is injected before the entry that follows. */
 void vmx_exit_interrupt_window(struct cpu *cpu)
 {
     cpu->counters[COUNTER_EXIT_INTERRUPT_WINDOW]++;
+    of(cpu)->windowed = false;
     vmx_control_set(cpu, CAPABILITY_VMX_INTERRUPT_WINDOW_EXITING, false);
 }

@@ -19,7 +19,10 @@ struct virtual_apic {
     struct vector_set direct;       /* acknowledged, and to be injected past the virtual APIC */
     uint64_t eoi_exits[4];          /* the EOI-exit bitmap */
     bool on;
+    bool x2apic;                    /* in that mode: MSRs, and no page of the guest's */
     bool shut;                      /* external interrupts do not exit, virtual ones are not delivered */
+    bool waits;                     /* `direct` is not empty */
+    bool windowed;                  /* interrupt-window exiting is on */
     bool watched;                   /* vmx_virtual_apic_before_entry() has something to do */
     bool rechecks;                  /* the preemption timer runs for interrupts that do not exit */
 };
@@ -31,7 +34,7 @@ void vmx_virtual_apic_prepare(const struct capabilities *capabilities);
 /* The VMCS is new: nothing is on. */
 void vmx_virtual_apic_initialise(struct cpu *cpu);
 
-/* Turns it on: the guest's registers are what the hardware shows now, external interrupts exit, and
+/* Turns it on, in the mode of the guest's APIC: its registers are what the hardware shows now, external interrupts exit, and
  * the hardware's task priority lets all of them through. Nothing when it is on. */
 void vmx_virtual_apic_start(struct cpu *cpu);
 
@@ -53,6 +56,12 @@ void vmx_virtual_apic_snapshot(struct cpu *cpu, void *page, uint32_t offset);
 /* A 32-bit write of the guest to the register at `offset` (a multiple of 16) that the processor did
  * not carry out. */
 void vmx_virtual_apic_write(struct cpu *cpu, uint32_t offset, uint32_t value);
+
+/* The register at `offset` of the hardware has been written: the guest reads what that made of it. */
+void vmx_virtual_apic_written(struct cpu *cpu, uint32_t offset);
+
+/* A write of the whole ICR in x2APIC mode; reserved bits are 0. */
+void vmx_virtual_apic_write_icr(struct cpu *cpu, uint64_t icr);
 
 /* Exits: 1, 7, 12 (with machine.halt_needs_exit), 45 and 56. */
 void vmx_exit_hlt(struct cpu *cpu);

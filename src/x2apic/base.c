@@ -96,7 +96,17 @@ void guest_apic_init(struct cpu *cpu)
     guest_apic_refresh_identity(cpu);
     if (cpu->apic.mode == APIC_MODE_XAPIC && guest_apic_page(cpu)->reset)
         guest_apic_page(cpu)->reset(cpu);
+    if (cpu->apic.mode == APIC_MODE_X2APIC && binding.x2apic->reset)
+        binding.x2apic->reset(cpu);
     apic_policy_icr_disturbed(cpu);
+}
+
+static void leave_mode(struct cpu *cpu)
+{
+    if (cpu->apic.mode == APIC_MODE_XAPIC && guest_apic_page(cpu)->detach)
+        guest_apic_page(cpu)->detach(cpu);
+    if (cpu->apic.mode == APIC_MODE_X2APIC && binding.x2apic->detach)
+        binding.x2apic->detach(cpu);
 }
 
 static void change_mode(struct cpu *cpu, enum apic_mode mode)
@@ -157,11 +167,10 @@ bool guest_apic_base_write(struct cpu *cpu, uint64_t value)
         return true;
     hide_page(cpu);
     cpu->apic.base = address;
-    if (mode != cpu->apic.mode && cpu->apic.mode == APIC_MODE_XAPIC
-        && guest_apic_page(cpu)->detach)
-        guest_apic_page(cpu)->detach(cpu);
-    if (mode != cpu->apic.mode)
+    if (mode != cpu->apic.mode) {
+        leave_mode(cpu);
         change_mode(cpu, mode);
+    }
     show_page(cpu);
     return true;
 }

@@ -22,6 +22,7 @@
 #define X2APIC_MSR_TPR      0x808u
 #define X2APIC_MSR_EOI      0x80bu
 #define X2APIC_MSR_ICR      0x830u
+#define X2APIC_MSR_TIMER_COUNT 0x839u
 #define X2APIC_MSR_SELF_IPI 0x83fu
 
 /* Bits of ICR that may be 1. */
