@@ -23,6 +23,7 @@ from test_cells import expect_refusal, unavailable, words_of_refusal
 
 AUTO = data.Strategy("auto", "the image's own choice")
 MTF, SIPI = "vmx_monitor_trap_flag", "vmx_activity_wait_for_sipi"
+VID, X2VIRT = "vmx_virtual_interrupt_delivery", "vmx_virtualize_x2apic"
 # The floor, the other steps, and what startup=sipi does with the APIC page by itself; and what a machine must have, by hosts.toml.
 FORCED = (
     (data.Strategy("page-dbstep", "", {"startup": "icr", "apic": "page", "step": "dbstep"}), set()),
@@ -30,8 +31,12 @@ FORCED = (
     (data.Strategy("sipi", "", {"startup": "sipi"}), {SIPI}),
     (data.Strategy("sipi-page-dbstep", "", {"startup": "sipi", "apic": "page", "step": "dbstep"}), {SIPI}),
     (data.Strategy("sipi-page-mtf", "", {"startup": "sipi", "apic": "page", "step": "mtf"}), {SIPI, MTF}),
+    (data.Strategy("apicv", "", {"startup": "icr", "apic": "apicv"}), {VID}),
+    (data.Strategy("apicv-dbstep", "", {"startup": "icr", "apic": "apicv", "step": "dbstep"}), {VID}),
+    (data.Strategy("x2apic-apicv", "", {"startup": "icr", "apic": "apicv", "x2apic": "apicv"}), {VID, X2VIRT, "x2apic"}),
 )
-REFUSED = ((data.Strategy("mtf", "", {"step": "mtf"}), MTF), (data.Strategy("sipi", "", {"startup": "sipi"}), SIPI))
+REFUSED = ((data.Strategy("mtf", "", {"step": "mtf"}), MTF), (data.Strategy("sipi", "", {"startup": "sipi"}), SIPI),
+           (data.Strategy("apicv", "", {"apic": "apicv"}), VID))
 # What `make test` runs: MTF and the floor of VMX on 3.0, VMX without MTF on 2.7, and SVM. Everything else is for `make matrix`.
 USUAL = {("bochs30-corei7_skylake_x", "auto"), ("bochs30-corei7_skylake_x", "page-dbstep"), ("bochs27-corei7_haswell_4770", "auto"),
          ("bochs30-ryzen", "auto")}
@@ -127,6 +132,13 @@ def test_refused(lab: Lab, host: Host, strategy: data.Strategy) -> None:
     [refused] = unavailable(report, strategy)
     run = lab.run(lab.machine(host, strategy.parameters, lab.guest("smp")))
     expect_refusal(run, "refused", "EXIT_REFUSED", *words_of_refusal(report, *refused))
+
+
+@pytest.mark.parametrize("mask", [VID, "vmx_apic_register_virtualization", "vmx_external_interrupt_exiting", "vmx_tpr_shadow"])
+def test_refused_when_masked(lab: Lab, hosts: dict[str, Host], mask: str) -> None:
+    """Each control is a capability of its own: without one of them the strategy is refused with its name."""
+    run = lab.run(lab.machine(hosts["bochs30-corei7_skylake_x"], f"apic=apicv mask={mask}", lab.guest("smp")))
+    expect_refusal(run, "refused", "EXIT_REFUSED", "apic=apicv", "mask=")
 
 
 def linux() -> list[object]:
