@@ -12,6 +12,7 @@
 #include "core/vcpu.h"
 #include "probe/selftest_apicv.h"
 #include "probe/selftest_measure.h"
+#include "probe/selftest_nmi.h"
 #include "probe/selftest_startup.h"
 #include "probe/selftest_x2apic.h"
 #include "probe/selftest_step.h"
@@ -26,7 +27,7 @@
 #define FIRST_INTERRUPT 32
 
 extern const char selftest_guest_start[], selftest_guest_end[], selftest_apic[];
-extern const char selftest_nmi[], selftest_handler_nmi[], selftest_handler_divide[];
+extern const char selftest_handler_nmi[], selftest_handler_divide[];
 extern const char selftest_handler_interrupt[], selftest_hypercall[];
 
 static uint16_t *page;                  /* the micro-guest's memory, at its address 0 */
@@ -138,24 +139,6 @@ static const char *test_apic_decode(struct cpu *cpu)
     return problem;
 }
 
-/* Two, since the second can only come when the end of the first was seen. */
-static const char *test_nmi(struct cpu *cpu)
-{
-    for (unsigned count = 1; count <= 2; count++) {
-        uint64_t handled = count == 1 ? 0 : cpu->registers->rbp;
-
-        selftest_reset(cpu, selftest_nmi);
-        cpu->registers->rbp = handled;
-        cpu->nmi.pending = true;
-        selftest_enter(cpu);
-        if (ended_by)
-            return ended_by;
-        if (cpu->registers->rbp != count)
-            return "an injected NMI did not reach its handler";
-    }
-    return NULL;
-}
-
 static const struct {
     enum strategy_id id;
     const char *(*test)(struct cpu *cpu);   /* what went wrong; NULL: nothing */
@@ -167,9 +150,9 @@ static const struct {
     { STRATEGY_APIC_DECODE, test_apic_decode },
     { STRATEGY_APIC_PAGE, selftest_apic_page },
     { STRATEGY_X2APIC_MSR, selftest_x2apic_msr },
-    { STRATEGY_NMI_VNMI, test_nmi },
-    { STRATEGY_NMI_POLL, test_nmi },
-    { STRATEGY_NMI_IRET, test_nmi },
+    { STRATEGY_NMI_VNMI, selftest_nmi_run },
+    { STRATEGY_NMI_POLL, selftest_nmi_run },
+    { STRATEGY_NMI_IRET, selftest_nmi_iret },
 };
 
 static void bind_for_tests(struct strategy_set set, const struct capabilities *capabilities,

@@ -27,12 +27,19 @@ void svm_take_interrupted(struct cpu *cpu)
     event->error = (uint32_t)(information >> EVENT_ERROR_SHIFT);
 }
 
-/* An NMI is injected as an interrupt with its vector: the handler is entered in the same way, and the
- * processor's own blocking of NMIs, of which nmi=iret keeps no account, stays out of it. Otherwise a
- * guest that never leaves its NMI handler could not be reached by a kick. */
+/* Where an injected NMI keeps other NMIs out until IRET, it is injected as an interrupt with its vector:
+ * the handler is entered in the same way, and a guest that never leaves it can still be reached by
+ * a kick. Elsewhere not: QEMU now and then delivers an injected interrupt twice. */
+__attribute__((section(".sealed"))) static bool nmi_as_interrupt;
+
+void svm_inject_nmi_as_interrupt(bool wanted)
+{
+    nmi_as_interrupt = wanted;
+}
+
 static uint64_t injected_type(const struct event *event)
 {
-    return event->type == EVENT_NMI ? EVENT_EXTERNAL_INTERRUPT : event->type;
+    return event->type == EVENT_NMI && nmi_as_interrupt ? EVENT_EXTERNAL_INTERRUPT : event->type;
 }
 
 void svm_inject(struct cpu *cpu)

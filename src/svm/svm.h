@@ -82,6 +82,9 @@ void svm_reset_events(struct cpu *cpu);
 /* events.c: EVENTINJ and EXITINTINFO, when that is valid. */
 void svm_take_interrupted(struct cpu *cpu);
 void svm_inject(struct cpu *cpu);
+/* How NMIs are injected from now on: with their vector as an interrupt, or as what they are. Boot CPU,
+ * before the strategies are sealed. */
+void svm_inject_nmi_as_interrupt(bool wanted);
 
 /* bitmaps.c: the permission maps that all CPUs share. */
 void svm_bitmaps_prepare(void);
