@@ -12,6 +12,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "boot/cmdline_nearest.h"
 #include "lib/format.h"
 
 enum form { FORM_CONSOLE, FORM_CHOICE, FORM_AXIS, FORM_MASK, FORM_FLAG };
@@ -27,12 +28,6 @@ static const struct {
     [PARAMETER_##id_] = { key_, FORM_##form_, initial_, values_, what_ },
 #include "boot/parameters.def"
 #undef PARAMETER
-};
-
-/* A piece of the line. */
-struct piece {
-    const char *at;
-    size_t length;
 };
 
 struct parser {
@@ -79,75 +74,6 @@ static struct piece split(struct piece whole, char separator, struct piece *rest
 }
 
 /* ---- messages ---- */
-
-static unsigned least(unsigned a, unsigned b, unsigned c)
-{
-    unsigned ab = a < b ? a : b;
-
-    return ab < c ? ab : c;
-}
-
-static bool same(char a, char b)
-{
-    return tolower((unsigned char)a) == tolower((unsigned char)b);
-}
-
-/*
- * How many letters must be changed, added, left out or exchanged with their neighbour (optimal
- * string alignment); words beyond QUOTE_MAX are just far.
- */
-static unsigned distance(struct piece a, const char *b)
-{
-    unsigned rows[3][QUOTE_MAX + 1];
-    unsigned *before = rows[0], *last = rows[1], *row = rows[2];
-    size_t columns = strlen(b);
-
-    if (a.length > QUOTE_MAX || columns > QUOTE_MAX) {
-        return QUOTE_MAX;
-    }
-    for (size_t j = 0; j <= columns; j++) {
-        last[j] = (unsigned)j;
-    }
-    for (size_t i = 1; i <= a.length; i++) {
-        unsigned *spare = before;
-
-        row[0] = (unsigned)i;
-        for (size_t j = 1; j <= columns; j++) {
-            row[j] = least(last[j - 1] + !same(a.at[i - 1], b[j - 1]), last[j] + 1,
-                           row[j - 1] + 1);
-            if (i > 1 && j > 1 && same(a.at[i - 1], b[j - 2]) && same(a.at[i - 2], b[j - 1])
-                && before[j - 2] + 1 < row[j]) {
-                row[j] = before[j - 2] + 1;
-            }
-        }
-        before = last;
-        last = row;
-        row = spare;
-    }
-    return last[columns];
-}
-
-struct nearest {
-    const char *word;
-    unsigned distance;
-};
-
-static void consider(struct nearest *nearest, struct piece wrong, const char *word)
-{
-    unsigned d = distance(wrong, word);
-
-    if (d < nearest->distance) {
-        nearest->distance = d;
-        nearest->word = word;
-    }
-}
-
-/* Near enough to be what was meant: at most a third of the letters differ, and at most three. */
-static const char *meant(const struct nearest *nearest, struct piece wrong)
-{
-    return nearest->word != NULL && nearest->distance <= 3
-           && nearest->distance * 3 <= wrong.length + 2 ? nearest->word : NULL;
-}
 
 static void append_quoted(struct text *text, struct piece piece)
 {
@@ -201,19 +127,19 @@ static void append_keys(struct text *text)
 
 static void unknown_key(struct parser *p, struct piece key)
 {
-    struct nearest nearest = { NULL, QUOTE_MAX };
+    struct nearest nearest = { NULL, NEAREST_FAR };
     struct text text;
 
     if (!first_error(p, &text)) {
         return;
     }
     for (unsigned i = 0; i < PARAMETER_COUNT; i++) {
-        consider(&nearest, key, parameters[i].key);
+        nearest_consider(&nearest, key, parameters[i].key);
     }
     text_append(&text, "There is no boot parameter ");
     append_quoted(&text, key);
     text_append(&text, ". ");
-    if (meant(&nearest, key) != NULL) {
+    if (nearest_meant(&nearest, key) != NULL) {
         text_append(&text, "Did you mean \"%s\"? ", nearest.word);
     }
     text_append(&text, "The parameters are: ");
@@ -227,9 +153,9 @@ static void consider_values(struct nearest *nearest, struct piece wrong, unsigne
     if (parameters[parameter].form == FORM_AXIS) {
         const struct axis_row *axis = axis_row(axis_of(parameter));
 
-        consider(nearest, wrong, "auto");
+        nearest_consider(nearest, wrong, "auto");
         for (unsigned i = 0; i < axis->count; i++) {
-            consider(nearest, wrong, strategy_row((enum strategy_id)(axis->first + i))->name);
+            nearest_consider(nearest, wrong, strategy_row((enum strategy_id)(axis->first + i))->name);
         }
         return;
     }
@@ -239,7 +165,7 @@ static void consider_values(struct nearest *nearest, struct piece wrong, unsigne
         char word[QUOTE_MAX];
 
         format_text(word, sizeof(word), "%.*s", (int)length, value);
-        consider(nearest, wrong, word);
+        nearest_consider(nearest, wrong, word);
         if (nearest->distance < before) {
             format_text(buffer, size, "%s", word);
             nearest->word = buffer;
@@ -250,7 +176,7 @@ static void consider_values(struct nearest *nearest, struct piece wrong, unsigne
 
 static void unknown_value(struct parser *p, unsigned parameter, struct piece value)
 {
-    struct nearest nearest = { NULL, QUOTE_MAX };
+    struct nearest nearest = { NULL, NEAREST_FAR };
     char buffer[QUOTE_MAX];
     struct text text;
 
@@ -261,7 +187,7 @@ static void unknown_value(struct parser *p, unsigned parameter, struct piece val
     append_quoted(&text, value);
     text_append(&text, ". ");
     consider_values(&nearest, value, parameter, buffer, sizeof(buffer));
-    if (meant(&nearest, value) != NULL) {
+    if (nearest_meant(&nearest, value) != NULL) {
         text_append(&text, "Did you mean \"%s\"? ", nearest.word);
     }
     text_append(&text, "It takes %s: ",
@@ -273,20 +199,20 @@ static void unknown_value(struct parser *p, unsigned parameter, struct piece val
 
 static void unknown_capability(struct parser *p, struct piece value)
 {
-    struct nearest nearest = { NULL, QUOTE_MAX };
+    struct nearest nearest = { NULL, NEAREST_FAR };
     struct text text;
 
     if (!first_error(p, &text)) {
         return;
     }
     for (unsigned id = CAPABILITY_NONE + 1; id < CAPABILITY_COUNT; id++) {
-        consider(&nearest, value, capability_row((enum capability_id)id)->id);
-        consider(&nearest, value, capability_row((enum capability_id)id)->name);
+        nearest_consider(&nearest, value, capability_row((enum capability_id)id)->id);
+        nearest_consider(&nearest, value, capability_row((enum capability_id)id)->name);
     }
     text_append(&text, "mask= does not know the capability ");
     append_quoted(&text, value);
     text_append(&text, ". ");
-    if (meant(&nearest, value) != NULL) {
+    if (nearest_meant(&nearest, value) != NULL) {
         text_append(&text, "Did you mean \"");
         for (const char *c = nearest.word; *c != '\0'; c++) {
             text_append(&text, "%c", tolower((unsigned char)*c));
