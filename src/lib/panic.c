@@ -13,12 +13,20 @@
 #include "strategies/operations.h"
 #include "x86/registers.h"
 
-static atomic_flag under_way = ATOMIC_FLAG_INIT;
+/* The CPU that panics: the address of its block; 0: none does. */
+static _Atomic uintptr_t panicking;
 
+/* The first CPU tells and ends the machine; another that follows waits for that, or it would cut short
+ * what the first has to say. A panic within a panic ends at once. */
 static void begin(void)
 {
-    if (atomic_flag_test_and_set(&under_way))
+    uintptr_t self = (uintptr_t)this_cpu(), first = 0;
+
+    if (!atomic_compare_exchange_strong(&panicking, &first, self)) {
+        while (first != self)
+            __asm__ volatile("cli; hlt");
         ending_exit(EXIT_PANIC);
+    }
     console_break_lock();
     console_reclaim();
 }
