@@ -219,7 +219,8 @@ dialog.addEventListener('close', () => {
     const left = decodeURIComponent(location.hash.slice(1));
     if (/^(cell|host)\//.test(left)) go(NOWHERE);
     const origin = squares().find((button) => decodeURIComponent(button.dataset.open) === left);
-    if (origin) focusSquare(origin);
+    // The event comes a moment after the dialog is gone: whoever has moved on by then stays there.
+    if (origin && [document.body, origin].includes(document.activeElement)) focusSquare(origin);
 });
 dialog.addEventListener('click', (event) => { if (event.target === dialog) dialog.close(); });
 window.addEventListener('hashchange', route);
