@@ -5,7 +5,7 @@
 #
 # Variables for run and report (make run HOST=qemu72/EPYC-Milan CPUS=2):
 HOST       ?= qemu72/EPYC# emulator/model; the model may carry QEMU's ,+feature,-feature
-CPUS       ?= 4#           processors
+CPUS       ?= $(if $(filter bochs%,$(HOST)),2,4)# processors
 MEMORY     ?= 512#         MiB
 GUEST      ?= amd64#       amd64 or i386 (Debian's kernel), a name in guests/, or the path of a Multiboot ELF file
 ARGS       ?=#             boot parameters of Sextant
