@@ -26,11 +26,9 @@
 #define PORT_MASTER_MASK    0x21
 #define PORT_SLAVE_MASK     0xa1
 
-const char selftest_apicv_need_if[] =
-    "a guest that is entered with interrupts off is not left for one here: they are looked for";
 const char selftest_apicv_limited[] =
-    "it works, but a guest that is entered with interrupts off is not left for one here, and there is "
-    "no VMX-preemption timer to look for them: it may see one late in IRR";
+    "it works, but a guest that is entered with interrupts off is not left for one here: they "
+    "are looked for, and it may see one late in IRR";
 
 static const char *registers_work(struct cpu *cpu)
 {
@@ -132,10 +130,7 @@ static const char *test(struct cpu *cpu)
         if (problem)
             return problem;
     }
-    if (!machine.interrupts_need_if)
-        return NULL;
-    return vmx_control_allowed(CAPABILITY_VMX_PREEMPTION_TIMER) ? selftest_apicv_need_if
-                                                                : selftest_apicv_limited;
+    return machine.interrupts_need_if ? selftest_apicv_limited : NULL;
 }
 
 const char *selftest_apicv_run(struct cpu *cpu)

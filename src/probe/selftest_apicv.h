@@ -5,11 +5,11 @@
 
 struct cpu;
 
-/* Answers of a machine that does not leave a guest that was entered with interrupts off for one: the
- * test is passed, or the strategy is not to be preferred. */
-extern const char selftest_apicv_need_if[], selftest_apicv_limited[];
+/* The answer of a machine that does not leave a guest that was entered with interrupts off for one: the
+ * strategy works, and is not to be preferred. */
+extern const char selftest_apicv_limited[];
 
-/* What went wrong, or NULL, or one of the above. Finds out machine.interrupts_need_if and
+/* What went wrong, or NULL, or the above. Finds out machine.interrupts_need_if and
  * machine.halt_needs_exit. Boot CPU, with
  * the strategy bound; afterwards the local APIC is as it was. */
 const char *selftest_apicv_run(struct cpu *cpu);
