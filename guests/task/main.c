@@ -21,6 +21,7 @@
 #include "x86.h"
 
 #define EFLAGS_NT   0x4000u
+#define EFLAGS_VM   0x20000u
 #define CR4_PSE     0x0010ul
 #define PAGE        0x83u /* present, writable, large */
 #define SMALL_PAGE  0x03u
@@ -414,6 +415,18 @@ static void in_new_task(void)
     }
 }
 
+#define VIRTUAL_8086_LINES 1
+
+/* Its segment registers are loaded before its LDTR is found wrong. */
+static void in_virtual_8086_task(void)
+{
+    prepare(task_b_jmp);
+    tss_b.eflags |= EFLAGS_VM;
+    tss_b.ldt = TASK_DATA;
+    expect(scenario_jmp, VECTOR_TS, TASK_DATA, TASK_B,
+           "LDT selector of a data segment in a virtual-8086 task");
+}
+
 #define DEBUG_LINES 2
 
 static void debugging(void)
@@ -436,13 +449,14 @@ static void debugging(void)
 void guest_main(void)
 {
     tap_plan(MODES * (SWITCHES_LINES + NARROW_LINES + EXCEPTIONS_LINES + OLD_TASK_LINES +
-                      (unsigned)WRONG + DEBUG_LINES));
+                      (unsigned)WRONG + VIRTUAL_8086_LINES + DEBUG_LINES));
     for (mode = MODE_UNPAGED; mode < MODES; mode++) {
         switches();
         narrow();
         exceptions();
         in_old_task();
         in_new_task();
+        in_virtual_8086_task();
         debugging();
     }
 }

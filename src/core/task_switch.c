@@ -236,6 +236,27 @@ static bool commit(struct task *task)
 
 /* ---- in the new task ---- */
 
+static void load_virtual_8086_segments(struct task *task)
+{
+    for (unsigned i = 0; i < TASK_SEGMENTS; i++)
+        task->state->segment[i] = (struct segment_state){
+            .selector = task->selector[i], .attributes = VIRTUAL_8086, .limit = 0xffff,
+            .base = (uint32_t)task->selector[i] << 4,
+        };
+}
+
+/* As VM entry wants them, should the task fault before its own are there. */
+static void load_placeholders(struct task *task)
+{
+    struct segment_state *segment = task->state->segment;
+
+    for (unsigned i = 0; i < TASK_SEGMENTS; i++)
+        segment[i] = (struct segment_state){ .selector = task->selector[i] };
+    segment[TASK_CS].attributes = (uint16_t)(CODE_PLACEHOLDER | task->cpl << DPL_SHIFT);
+    segment[TASK_CS].limit = UINT32_MAX;
+    segment[TASK_SS].attributes = (uint16_t)(task->cpl << DPL_SHIFT);
+}
+
 /* Only the visible parts; nothing is checked yet. A 16-bit TSS has no FS, no GS and no CR3. */
 static void load_image(struct task *task)
 {
@@ -258,11 +279,10 @@ static void load_image(struct task *task)
     }
     task->ldt = load16(task->image + (wide ? TSS_LDT : TSS16_LDT));
     task->cpl = state->eflags & RFLAGS_VM ? 3 : task->selector[TASK_CS] & 3u;
-    for (unsigned i = 0; i < TASK_SEGMENTS; i++)
-        state->segment[i] = (struct segment_state){ .selector = task->selector[i] };
-    state->segment[TASK_CS].attributes = (uint16_t)(CODE_PLACEHOLDER | task->cpl << DPL_SHIFT);
-    state->segment[TASK_CS].limit = UINT32_MAX;
-    state->segment[TASK_SS].attributes = (uint16_t)(task->cpl << DPL_SHIFT);
+    if (state->eflags & RFLAGS_VM)
+        load_virtual_8086_segments(task);
+    else
+        load_placeholders(task);
     state->ldtr = (struct segment_state){ .selector = task->ldt };
 }
 
@@ -359,15 +379,10 @@ static bool load_segments(struct task *task)
 
     if (!load_ldtr(task))
         return false;
+    if (task->state->eflags & RFLAGS_VM)
+        return true;
     for (unsigned i = 0; i < sizeof order; i++) {
-        enum task_segment which = order[i];
-
-        if (task->state->eflags & RFLAGS_VM)
-            task->state->segment[which] = (struct segment_state){
-                .selector = task->selector[which], .attributes = VIRTUAL_8086, .limit = 0xffff,
-                .base = (uint32_t)task->selector[which] << 4,
-            };
-        else if (!load_segment(task, which))
+        if (!load_segment(task, order[i]))
             return false;
     }
     return true;

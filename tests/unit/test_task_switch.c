@@ -255,6 +255,16 @@ static void virtual_8086(void **unused)
     assert_int_equal(state.segment[TASK_CS].base, 0x12340);
     assert_int_equal(state.segment[TASK_CS].limit, 0xffff);
     assert_int_equal(state.segment[TASK_CS].attributes, 0xf3);
+    /* Already when its LDTR is wrong: VM entry takes no others for such a task. */
+    store16(memory + NEW + 0x60, DATA);
+    put_descriptor(NEW_TSS, NEW, 0x67, 0x89, 0);
+    state.tr = (struct segment_state){ .selector = OLD_TSS, .base = OLD, .limit = 0x67,
+                                       .attributes = 0x8b };
+    assert_int_equal(go((struct task_switch_request){ TASK_SWITCH_JMP, NEW_TSS, 0, 0, 0 }),
+                     TASK_FAULTED);
+    assert_fault(VECTOR_TS, DATA);
+    assert_int_equal(state.segment[TASK_CS].base, 0x12340);
+    assert_int_equal(state.segment[TASK_GS].attributes, 0xf3);
     build();
     store32(memory + NEW + 0x24, 0x20002);
     store32(memory + NEW + 0x20, 0x10000);
