@@ -14,8 +14,7 @@
 #define FAULT_RESERVED      (1u << 3)
 #define PAGE_SIZE           4096u
 
-/* Memory that the host may touch for the guest. */
-static void *guest_memory_at(uint64_t physical, size_t size)
+void *guest_memory_at(uint64_t physical, size_t size)
 {
     if (hidden_contains(physical) || apic_message_address(physical))
         return NULL;

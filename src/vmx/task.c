@@ -4,7 +4,6 @@
  * Information). core/task_switch.c carries it out. */
 #include "core/guest_access.h"
 #include "core/machine.h"
-#include "core/physical.h"
 #include "core/step.h"
 #include "core/task_switch.h"
 #include "vmx/vmx.h"
@@ -61,14 +60,14 @@ static bool push(void *context, uint32_t linear, const void *from, size_t size, 
 static bool load_cr3(void *context, uint32_t cr3)
 {
     uint64_t beyond = ~((UINT64_C(1) << machine.physical_address_bits) - 1);
-    const uint64_t *table = physical_pointer(cr3 & ~31u, PDPTES * 8);
+    const uint64_t *table = guest_memory_at(cr3 & ~31u, PDPTES * 8);
     uint64_t entry[PDPTES];
 
     vmx_register_write(context, GUEST_CR3, cr3);
     if (!(vmx_register_read(context, GUEST_CR4) & CR4_PAE))
         return true;
     for (unsigned i = 0; i < PDPTES; i++) {
-        entry[i] = table ? *(const volatile uint64_t *)&table[i] : 0;
+        entry[i] = table ? *(const volatile uint64_t *)&table[i] : ~UINT64_C(0);
         if (entry[i] & PDPTE_PRESENT && entry[i] & (PDPTE_RESERVED | beyond))
             return false;
     }
