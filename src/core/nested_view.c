@@ -354,12 +354,30 @@ static bool fill(struct cpu *cpu, uint64_t guest_physical)
     return true;
 }
 
+/* The pages of a step give way; should the instruction need them, it faults again. The APIC's stay,
+ * also where the guest has moved it. */
+static void forget_step(struct cpu *cpu)
+{
+    struct cpu_view *view = &cpu->view;
+    unsigned kept = 1;
+
+    for (unsigned i = 1; i < view->override_count; i++) {
+        if (view->override[i].guest_physical == cpu->apic.base)
+            view->override[kept++] = view->override[i];
+    }
+    view->override_count = kept;
+    rebuild(cpu);
+}
+
 bool nested_view_fill(struct cpu *cpu, uint64_t guest_physical)
 {
     if (guest_physical >> machine.physical_address_bits)
         return false;
+    if (fill(cpu, guest_physical))
+        return true;
+    forget_step(cpu);
     if (!fill(cpu, guest_physical)) {
-        /* The pages of a step give way; should the instruction need them, it faults again. */
+        /* A page moved above 512 GiB may leave too few tables: the guest must go on. */
         cpu->view.override_count = 1;
         rebuild(cpu);
         fill(cpu, guest_physical);
