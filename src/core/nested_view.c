@@ -333,17 +333,33 @@ bool nested_view_restore(struct cpu *cpu, uint64_t guest_physical)
     return false;
 }
 
-/* The largest page that may map an address that no table covers. */
-static uint64_t size_for(uint64_t guest_physical)
+static bool has_override(const struct cpu *cpu, uint64_t address, uint64_t size)
 {
-    if (format->pages_1g && has_one_type(guest_physical & ~(SIZE_1G - 1), SIZE_1G))
+    for (unsigned i = 0; i < cpu->view.override_count; i++) {
+        if (cpu->view.override[i].guest_physical - address < size)
+            return true;
+    }
+    return false;
+}
+
+static bool fits(const struct cpu *cpu, uint64_t guest_physical, uint64_t size)
+{
+    uint64_t address = guest_physical & ~(size - 1);
+
+    return has_one_type(address, size) && !has_override(cpu, address, size);
+}
+
+/* The largest page that may map an address that no table covers, and covers no override. */
+static uint64_t size_for(const struct cpu *cpu, uint64_t guest_physical)
+{
+    if (format->pages_1g && fits(cpu, guest_physical, SIZE_1G))
         return SIZE_1G;
-    return has_one_type(guest_physical & ~(SIZE_2M - 1), SIZE_2M) ? SIZE_2M : SIZE_4K;
+    return fits(cpu, guest_physical, SIZE_2M) ? SIZE_2M : SIZE_4K;
 }
 
 static bool fill(struct cpu *cpu, uint64_t guest_physical)
 {
-    uint64_t size = size_for(guest_physical);
+    uint64_t size = size_for(cpu, guest_physical);
     unsigned level = size == SIZE_1G ? 3 : size == SIZE_2M ? 2 : 1;
     uint64_t *table = walk(cpu, guest_physical, level);
 
