@@ -276,23 +276,33 @@ static const char *loss(struct arena *arena, enum capability_id id, enum backend
     return *axes != '\0' ? axes : NULL;
 }
 
-static void write_losses(struct explanation *e, enum capability_id id)
+/* A line for each backend that loses something; `nothing` when none does. */
+static void write_losses(struct explanation *e, const char *const lost[BACKEND_COUNT],
+                         const char *nothing)
 {
     bool any = false;
 
     for (unsigned backend = 0; backend < BACKEND_COUNT; backend++) {
-        const char *lost = loss(e->arena, id, (enum backend_id)backend);
-
-        if (lost != NULL) {
+        if (lost[backend] != NULL) {
             line(e, any ? "" : "without it",
                  arena_format(e->arena, "%s: %s.", backend_row((enum backend_id)backend)->name,
-                              lost));
+                              lost[backend]));
             any = true;
         }
     }
     if (!any) {
-        line(e, "without it", "where everything else is there, the same strategies are chosen.");
+        line(e, "without it", nothing);
     }
+}
+
+static void write_capability_losses(struct explanation *e, enum capability_id id)
+{
+    const char *lost[BACKEND_COUNT];
+
+    for (unsigned backend = 0; backend < BACKEND_COUNT; backend++) {
+        lost[backend] = loss(e->arena, id, (enum backend_id)backend);
+    }
+    write_losses(e, lost, "where everything else is there, the same strategies are chosen.");
 }
 
 /* ---- kinds of names ---- */
@@ -317,7 +327,7 @@ static void explain_one_capability(struct explanation *e, enum capability_id id)
          : strcmp(row->needed_for, "nothing") == 0
            ? "nothing that Sextant does."
            : arena_format(e->arena, "no strategy; for %s.", row->needed_for));
-    write_losses(e, id);
+    write_capability_losses(e, id);
     if (feature != NULL) {
         line(e, "QEMU", arena_format(e->arena, "-cpu MODEL,+%s shows it to a guest (of KVM: where "
                                      "the host's KVM can).", feature));
@@ -383,21 +393,12 @@ static const char *loss_of_strategy(struct arena *arena, enum strategy_id id,
 /* What else would be taken where everything is there. */
 static void write_strategy_losses(struct explanation *e, enum strategy_id id)
 {
-    bool any = false;
+    const char *lost[BACKEND_COUNT];
 
     for (unsigned backend = 0; backend < BACKEND_COUNT; backend++) {
-        const char *lost = loss_of_strategy(e->arena, id, (enum backend_id)backend);
-
-        if (lost != NULL) {
-            line(e, any ? "" : "without it",
-                 arena_format(e->arena, "%s: %s.", backend_row((enum backend_id)backend)->name,
-                              lost));
-            any = true;
-        }
+        lost[backend] = loss_of_strategy(e->arena, id, (enum backend_id)backend);
     }
-    if (!any) {
-        line(e, "without it", "nothing changes where everything better is there.");
-    }
+    write_losses(e, lost, "nothing changes where everything better is there.");
 }
 
 static void explain_strategy(struct explanation *e, enum strategy_id id)
