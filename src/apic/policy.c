@@ -71,7 +71,7 @@ static void write_translated(struct cpu *cpu, uint32_t offset, uint32_t value)
         cpu->apic.icr_high = value & row->writable;
         return;
     default:
-        if (row)
+        if (row && row->xapic != APIC_ACCESS_NONE)
             msr_write_safe(APIC_X2APIC_MSR_BASE + (offset >> 4), value & row->writable);
     }
 }
