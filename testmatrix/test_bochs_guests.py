@@ -13,7 +13,7 @@ from dataclasses import asdict
 import pytest
 from harness import bochs, data
 from harness.data import Host
-from harness.lab import ALL_OK, POWER_OFF, SOME_NOT_OK, Lab, Run
+from harness.lab import ALL_OK, POWER_OFF, SOME_NOT_OK, Lab, Run, skip
 from harness.linux import Shell
 from harness.report import Report
 from harness.tap import parse
@@ -73,7 +73,9 @@ def cells() -> list[object]:
 
 @pytest.mark.parametrize(("host", "strategy", "guest"), cells())
 def test_guest(lab: Lab, host: Host, strategy: data.Strategy, guest: str) -> None:
-    report = lab.report(host)
+    report, needs = lab.report(host), data.guests()[guest].needs
+    if needs and not report.has(needs):
+        skip(host, report, needs)
     force = {} if report.binding | strategy.force == report.binding else strategy.force
     name = strategy.name if force else AUTO.name
     seen = on_sextant(lab, host, data.Strategy(name, "", force), guest)
