@@ -105,6 +105,15 @@ def test_axes(lab: Lab, host: Host) -> None:
 
 
 @pytest.mark.parametrize("host", hosts())
+def test_decode_assists(lab: Lab, host: Host) -> None:
+    """They have a self-test where the processor has them, and its verdict is what counts."""
+    report = lab.report(host)
+    verdicts = [row["verdict"] for row in report.data["selftests"] if row.get("capability") == "svm_decode_assists"]
+    state = report.capabilities["svm_decode_assists"]
+    assert verdicts == ([{"verified": "passed", "broken": "failed"}[state]] if host.runs and state != "absent" else [])
+
+
+@pytest.mark.parametrize("host", hosts())
 def test_decoded_by_cpuid(lab: Lab, host: Host) -> None:
     """cpuid(1) reads the raw part, and finds in it what the report finds."""
     report = lab.report(host)

@@ -13,6 +13,7 @@
 #include "apic/reset.h"
 #include "core/cpu.h"
 #include "core/event.h"
+#include "core/guest_memory.h"
 #include "core/guest_msr.h"
 
 enum guest_register {
@@ -97,6 +98,10 @@ struct backend {
     uint64_t (*advance)(struct cpu *cpu, uint64_t next_rip);
     /* Address of the instruction after the one that exited, 0 when the processor does not say. */
     uint64_t (*next_rip)(struct cpu *cpu);
+    /* The bytes of the instruction that exited by a nested page fault, as the processor has fetched them:
+     * how many; 0: it gives none. Taken once, a second call finds none. Only while
+     * machine.decode_assists. */
+    unsigned (*instruction_bytes)(struct cpu *cpu, uint8_t bytes[GUEST_CODE_BYTES]);
     /* Blocking by STI or MOV SS: an opaque value, 0 when there is none. */
     uint64_t (*interrupt_shadow_read)(struct cpu *cpu);
     void (*interrupt_shadow_write)(struct cpu *cpu, uint64_t shadow);

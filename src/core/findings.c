@@ -28,7 +28,7 @@ static struct raw raw;
 static struct capabilities capabilities;
 static struct selection_request request;
 static struct selection selection;
-static struct selftest_result results[STRATEGY_COUNT];
+static struct selftest_result results[SELFTEST_RESULTS];
 static size_t result_count;
 static struct cpu_difference differences[DIFFERENCES];
 static size_t difference_count, difference_total;
@@ -90,11 +90,13 @@ void findings_test(const struct boot_parameters *parameters)
     boot_parameters_apply_mask(parameters, &capabilities);
     for (unsigned id = 0; id < BACKEND_COUNT; id++) {
         result_count += selftest_run(&capabilities, id, results + result_count,
-                                     STRATEGY_COUNT - result_count);
+                                     SELFTEST_RESULTS - result_count);
         if (result_count)
             break;
     }
     for (size_t i = 0; i < result_count; i++) {
+        if (results[i].capability != CAPABILITY_NONE)
+            continue;
         request.selftest[results[i].strategy] = results[i].verdict;
         request.cost[results[i].strategy] = results[i].cost;
     }

@@ -214,3 +214,12 @@ void guest_fetch(struct cpu *cpu, struct guest_code *code)
     backend->execution_read(cpu, &state);
     guest_fetch_at(cpu, &state, code);
 }
+
+bool guest_fetch_given(struct cpu *cpu, const struct execution_state *state,
+                       struct guest_code *code)
+{
+    code->rip = state->rip;
+    code->width = code_width(state);
+    code->available = backend->instruction_bytes(cpu, code->bytes);
+    return code->available != 0;
+}

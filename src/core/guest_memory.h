@@ -40,6 +40,12 @@ bool guest_read_4(struct cpu *cpu, const struct execution_state *state, uint64_t
 void guest_fetch(struct cpu *cpu, struct guest_code *code);
 void guest_fetch_at(struct cpu *cpu, const struct execution_state *state, struct guest_code *code);
 
+/* The same from the processor's own copy, taken when the instruction caused a nested page fault: the
+ * exit that is being handled. False when it gives none; it may be only the instruction's beginning.
+ * Only while machine.decode_assists. */
+bool guest_fetch_given(struct cpu *cpu, const struct execution_state *state,
+                       struct guest_code *code);
+
 /* 16, 32 or 64: the width of the code that the guest executes. */
 unsigned guest_code_width(struct cpu *cpu);
 

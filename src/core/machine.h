@@ -14,6 +14,7 @@ struct machine {
     bool no_execute;
     bool next_rip;              /* SVM saves the next instruction's address (NRIPS) */
     bool flush_by_asid;
+    bool decode_assists;        /* an exit gives its instruction's bytes: self-tested, else false */
     bool debug_cause_hidden;    /* a #DB that exits leaves DR6 as it was: Bochs' SVM, self-tested */
     bool interrupts_need_if;    /* no exit for one while a guest that was entered with IF=0 keeps that */
     bool halt_needs_exit;       /* a virtual interrupt does not wake a guest that halts with it requested */

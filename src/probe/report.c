@@ -244,6 +244,17 @@ static void write_machine(const struct report_input *input, struct report_output
 
 /* ---- what was seen ---- */
 
+static void name_selftest(const struct selftest_result *result, char *name, size_t size)
+{
+    if (result->capability != CAPABILITY_NONE) {
+        format_text(name, size, "%s", capability_row((enum capability_id)result->capability)->name);
+    } else {
+        const struct strategy_row *row = strategy_row((enum strategy_id)result->strategy);
+
+        format_text(name, size, "%s=%s", axis_row(row->axis)->name, row->name);
+    }
+}
+
 static void write_selftests(const struct report_environment *environment,
                             struct report_output *output)
 {
@@ -260,15 +271,15 @@ static void write_selftests(const struct report_environment *environment,
     report_print(output, "\nSelf-tests\n");
     for (size_t i = 0; i < environment->selftest_count; i++) {
         const struct selftest_result *result = &environment->selftests[i];
-        const struct strategy_row *row = strategy_row((enum strategy_id)result->strategy);
         char name[32];
 
-        format_text(name, sizeof(name), "%s=%s", axis_row(row->axis)->name, row->name);
+        name_selftest(result, name, sizeof(name));
         report_print(output, "  %-20s %-8s %u exit%s, %" FORMAT_64 "u ticks%s", name,
                      names[result->verdict], (unsigned)result->exits, result->exits == 1 ? "" : "s",
                      result->ticks, result->detail != NULL || result->cost.measured ? "; " : "");
         if (result->cost.measured) {
-            report_print(output, "%s: %u exit%s, %" FORMAT_64 "u ticks%s", rank_operation(row->axis),
+            report_print(output, "%s: %u exit%s, %" FORMAT_64 "u ticks%s",
+                         rank_operation(strategy_row((enum strategy_id)result->strategy)->axis),
                          (unsigned)result->cost.exits, result->cost.exits == 1 ? "" : "s",
                          result->cost.ticks, result->detail != NULL ? "; " : "");
         }

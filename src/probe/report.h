@@ -16,13 +16,17 @@
 #include "probe/raw.h"
 #include "strategies/select.h"
 
+#define SELFTEST_CAPABILITIES   1   /* that have a self-test of their own */
+#define SELFTEST_RESULTS        (STRATEGY_COUNT + SELFTEST_CAPABILITIES)
+
 #define REPORT_SCHEMA       1
 #define REPORT_JSON_BEGIN   "@@SEXTANT-JSON-BEGIN"
 #define REPORT_JSON_END     "@@SEXTANT-JSON-END crc32="
 
-/* One self-test, as its runner counted it. */
+/* One self-test, as its runner counted it: of a strategy, or of a capability that none needs. */
 struct selftest_result {
-    uint8_t strategy;           /* enum strategy_id */
+    uint8_t strategy;           /* enum strategy_id; STRATEGY_NONE: of the capability */
+    uint16_t capability;        /* enum capability_id; CAPABILITY_NONE: of the strategy */
     uint8_t verdict;            /* enum selftest_verdict */
     uint32_t exits;             /* exits that the test took */
     uint64_t ticks;             /* TSC ticks that the test took */

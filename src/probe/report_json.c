@@ -246,6 +246,18 @@ static void write_machine(struct json *json, const struct report_input *input)
     close(json, '}');
 }
 
+static void write_tested(struct json *json, const struct selftest_result *result)
+{
+    if (result->capability != CAPABILITY_NONE) {
+        identifier(json, "capability", capability_row((enum capability_id)result->capability)->id);
+    } else {
+        const struct strategy_row *row = strategy_row((enum strategy_id)result->strategy);
+
+        string(json, "axis", axis_row(row->axis)->name);
+        string(json, "strategy", row->name);
+    }
+}
+
 static void write_selftests(struct json *json, const struct report_environment *environment)
 {
     static const char *const names[] = {
@@ -258,17 +270,16 @@ static void write_selftests(struct json *json, const struct report_environment *
     open(json, "selftests", '[');
     for (size_t i = 0; i < environment->selftest_count; i++) {
         const struct selftest_result *result = &environment->selftests[i];
-        const struct strategy_row *row = strategy_row((enum strategy_id)result->strategy);
 
         open(json, NULL, '{');
-        string(json, "axis", axis_row(row->axis)->name);
-        string(json, "strategy", row->name);
+        write_tested(json, result);
         string(json, "verdict", names[result->verdict]);
         number(json, "exits", result->exits);
         number(json, "ticks", result->ticks);
         if (result->cost.measured) {
             open(json, "cost", '{');
-            string(json, "operation", rank_operation(row->axis));
+            string(json, "operation",
+                   rank_operation(strategy_row((enum strategy_id)result->strategy)->axis));
             number(json, "exits", result->cost.exits);
             number(json, "ticks", result->cost.ticks);
             close(json, '}');

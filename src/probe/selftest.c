@@ -11,6 +11,7 @@
 #include "core/step.h"
 #include "core/vcpu.h"
 #include "probe/selftest_apicv.h"
+#include "probe/selftest_decode_assists.h"
 #include "probe/selftest_measure.h"
 #include "probe/selftest_nmi.h"
 #include "probe/selftest_startup.h"
@@ -34,7 +35,7 @@ static uint16_t *page;                  /* the micro-guest's memory, at its addr
 static bool running;
 static bool stepped;                    /* the step that was asked for ended */
 static const char *ended_by;            /* NULL: the hypercall */
-static char refusal[512];               /* the backend cannot be used: why */
+static char refusal[512];               /* the backend cannot be used: why; "": it can */
 
 uint16_t selftest_address(const char *label)
 {
@@ -155,6 +156,14 @@ static const struct {
     { STRATEGY_NMI_IRET, selftest_nmi_iret },
 };
 
+static const struct {
+    enum backend_id backend;
+    enum capability_id id;
+    const char *(*test)(struct cpu *cpu);
+} capability_tests[SELFTEST_CAPABILITIES] = {
+    { BACKEND_SVM, CAPABILITY_SVM_DECODE_ASSISTS, selftest_decode_assists },
+};
+
 static void bind_for_tests(struct strategy_set set, const struct capabilities *capabilities,
                            enum backend_id id)
 {
@@ -181,9 +190,8 @@ static void show_xapic_page(struct cpu *cpu)
     binding.apic->attach(cpu);
 }
 
-static bool prepare(struct cpu *cpu, const struct capabilities *capabilities)
+static void prepare(struct cpu *cpu, const struct capabilities *capabilities)
 {
-
     page = hidden_allocate(4096, 4096);
     page[VECTOR_DE * 2] = selftest_address(selftest_handler_divide);
     page[VECTOR_NMI * 2] = selftest_address(selftest_handler_nmi);
@@ -194,13 +202,72 @@ static bool prepare(struct cpu *cpu, const struct capabilities *capabilities)
     memcpy((char *)page + selftest_address(selftest_hypercall), backend->hypercall,
            sizeof backend->hypercall);
     if (!backend->prepare(capabilities, refusal, sizeof refusal))
-        return false;
+        return;
     backend->enable(cpu);
     apic_policy_prepare();
     vcpu_prepare(cpu);
     show_xapic_page(cpu);
     selftest_map(cpu);
-    return true;
+}
+
+/* What both kinds of test have in common; the caller has said what was tested. */
+static void run_test(struct cpu *cpu, const char *(*test)(struct cpu *cpu),
+                     struct selftest_result *result)
+{
+    uint64_t exits = cpu->counters[COUNTER_EXITS], start = tsc_read();
+
+    result->detail = refusal[0] ? refusal : test(cpu);
+    result->verdict = verdict_of(result->detail);
+    result->ticks = tsc_read() - start;
+    result->exits = (uint32_t)(cpu->counters[COUNTER_EXITS] - exits);
+}
+
+/* First, so that the strategies are tested with what was found. */
+static size_t test_capabilities(struct cpu *cpu, struct capabilities *capabilities,
+                                enum backend_id id, struct selftest_result *results, size_t room)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < SELFTEST_CAPABILITIES && count < room; i++) {
+        enum capability_id capability = capability_tests[i].id;
+        struct selftest_result *result = &results[count];
+
+        if (capability_tests[i].backend != id || !capability_has(capabilities, capability))
+            continue;
+        result->strategy = STRATEGY_NONE;
+        result->capability = (uint16_t)capability;
+        run_test(cpu, capability_tests[i].test, result);
+        if (result->verdict == SELFTEST_PASSED)
+            capability_mark_verified(capabilities, capability);
+        else
+            capability_mark_broken(capabilities, capability);
+        count++;
+    }
+    return count;
+}
+
+static size_t test_strategies(struct cpu *cpu, struct capabilities *capabilities,
+                              enum backend_id id, struct selftest_result *results, size_t room)
+{
+    struct strategy_set set = strategies_implemented();
+    size_t count = 0;
+
+    for (size_t i = 0; i < sizeof tests / sizeof tests[0] && count < room; i++) {
+        struct selftest_result *result = &results[count];
+
+        if (!strategy_is_bindable(capabilities, set, id, tests[i].id)
+            || (tests[i].id == STRATEGY_STARTUP_SIPI && cpu_count < 2))
+            continue;
+        strategies_bind(tests[i].id);
+        result->strategy = tests[i].id;
+        run_test(cpu, tests[i].test, result);
+        if (result->verdict == SELFTEST_PASSED)
+            result->cost = selftest_measure(cpu, strategy_row(tests[i].id)->axis);
+        selection_mark_selftest(capabilities, id, tests[i].id, result->verdict);
+        count++;
+        step_cancel(cpu);
+    }
+    return count;
 }
 
 size_t selftest_run(struct capabilities *capabilities, enum backend_id id,
@@ -209,8 +276,7 @@ size_t selftest_run(struct capabilities *capabilities, enum backend_id id,
     struct strategy_set set = strategies_implemented();
     struct cpu *cpu = this_cpu();
     struct general_registers registers = { 0 };
-    size_t count = 0;
-    bool prepared;
+    size_t count;
 
     if (!strategy_is_bindable(capabilities, set, id, STRATEGY_STEP_DBSTEP))
         return 0;
@@ -220,27 +286,10 @@ size_t selftest_run(struct capabilities *capabilities, enum backend_id id,
     if (!binding.startup || !binding.apic || !binding.x2apic || !binding.step || !binding.nmi)
         return 0;
     cpu->registers = &registers;
-    prepared = prepare(cpu, capabilities);
-    for (size_t i = 0; i < sizeof tests / sizeof tests[0] && count < room; i++) {
-        struct selftest_result *result = &results[count];
-        uint64_t exits = cpu->counters[COUNTER_EXITS], start = tsc_read();
-
-        if (!strategy_is_bindable(capabilities, set, id, tests[i].id)
-            || (tests[i].id == STRATEGY_STARTUP_SIPI && cpu_count < 2))
-            continue;
-        strategies_bind(tests[i].id);
-        result->strategy = tests[i].id;
-        result->detail = prepared ? tests[i].test(cpu) : refusal;
-        result->verdict = verdict_of(result->detail);
-        result->ticks = tsc_read() - start;
-        result->exits = (uint32_t)(cpu->counters[COUNTER_EXITS] - exits);
-        if (result->verdict == SELFTEST_PASSED)
-            result->cost = selftest_measure(cpu, strategy_row(tests[i].id)->axis);
-        selection_mark_selftest(capabilities, id, tests[i].id, result->verdict);
-        count++;
-        step_cancel(cpu);
-    }
-    if (prepared)
+    prepare(cpu, capabilities);
+    count = test_capabilities(cpu, capabilities, id, results, room);
+    count += test_strategies(cpu, capabilities, id, results + count, room - count);
+    if (!refusal[0])
         backend->page_restore(cpu, 0);
     memset(cpu->counters, 0, sizeof cpu->counters);
     cpu->history_next = 0;

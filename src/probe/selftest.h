@@ -10,8 +10,8 @@
 
 struct cpu;
 
-/* Tests every strategy that the image carries and the processor could run under `id`: marks the
- * capability table and writes one result a strategy. Returns how many were written; 0 when this
+/* Tests every strategy that the image carries and the processor could run under `id`, and what else is
+ * only used if it works: marks the capability table and writes one result a test. Returns how many were written; 0 when this
  * backend cannot run here. Boot CPU, host context, before the guest is loaded: the micro-guest runs
  * in the hypervisor's own memory. */
 size_t selftest_run(struct capabilities *capabilities, enum backend_id id,

@@ -9,6 +9,7 @@
         .global selftest_hypercall, selftest_spin, selftest_x2apic
         .global selftest_apicv, selftest_interrupt, selftest_halt, selftest_handler_interrupt
         .global selftest_pending, selftest_pending_end, selftest_tpr
+        .global selftest_tpr_end, selftest_immediate, selftest_immediate_end
         .code16
         .balign 16
 selftest_guest_start:
@@ -44,6 +45,12 @@ selftest_apic:
 /* One write to it, to be measured. */
 selftest_tpr:
         movl    %eax, 0x80
+selftest_tpr_end:
+        jmp     selftest_hypercall
+/* Another one, longer. */
+selftest_immediate:
+        movl    $0x5a5aa5a5, 0x80
+selftest_immediate_end:
         jmp     selftest_hypercall
 /* Writes to TPR, EOI and ICR. */
 selftest_apicv:

@@ -85,6 +85,7 @@ const struct backend svm_backend = {
     .reset_events = svm_reset_events,
     .advance = svm_advance,
     .next_rip = svm_next_rip,
+    .instruction_bytes = svm_instruction_bytes,
     .interrupt_shadow_read = svm_interrupt_shadow_read,
     .interrupt_shadow_write = svm_interrupt_shadow_write,
     .step_read = svm_step_read,

@@ -70,6 +70,7 @@ void svm_execution_read(struct cpu *cpu, struct execution_state *out);
 bool svm_pdptes_read(struct cpu *cpu, uint64_t pointers[4]);
 uint64_t svm_advance(struct cpu *cpu, uint64_t next_rip);
 uint64_t svm_next_rip(struct cpu *cpu);
+unsigned svm_instruction_bytes(struct cpu *cpu, uint8_t bytes[GUEST_CODE_BYTES]);
 uint64_t svm_interrupt_shadow_read(struct cpu *cpu);
 void svm_interrupt_shadow_write(struct cpu *cpu, uint64_t shadow);
 void svm_step_read(struct cpu *cpu, struct step_registers *out);

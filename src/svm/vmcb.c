@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/machine.h"
+#include "svm/instruction_bytes.h"
 #include "svm/svm.h"
 #include "x86/msr.h"
 #include "x86/registers.h"
@@ -206,6 +207,15 @@ uint64_t svm_advance(struct cpu *cpu, uint64_t next_rip)
 uint64_t svm_next_rip(struct cpu *cpu)
 {
     return machine.next_rip ? vmcb_of(cpu)->next_rip : 0;
+}
+
+unsigned svm_instruction_bytes(struct cpu *cpu, uint8_t bytes[GUEST_CODE_BYTES])
+{
+    struct vmcb *vmcb = vmcb_of(cpu);
+    unsigned count = svm_instruction_bytes_of(vmcb, bytes);
+
+    vmcb->fetched_count = 0;
+    return count;
 }
 
 uint64_t svm_interrupt_shadow_read(struct cpu *cpu)

@@ -277,6 +277,14 @@ uint64_t vmx_next_rip(struct cpu *cpu)
     return next >> 32 && guest_code_width(cpu) != 64 ? (uint32_t)next : next;
 }
 
+/* A VMCS has the length of an instruction at most, never its bytes. */
+unsigned vmx_instruction_bytes(struct cpu *cpu, uint8_t bytes[GUEST_CODE_BYTES])
+{
+    (void)cpu;
+    (void)bytes;
+    return 0;
+}
+
 uint64_t vmx_interrupt_shadow_read(struct cpu *cpu)
 {
     (void)cpu;

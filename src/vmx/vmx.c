@@ -147,6 +147,7 @@ const struct backend vmx_backend = {
     .reset_events = vmx_reset_events,
     .advance = vmx_advance,
     .next_rip = vmx_next_rip,
+    .instruction_bytes = vmx_instruction_bytes,
     .interrupt_shadow_read = vmx_interrupt_shadow_read,
     .interrupt_shadow_write = vmx_interrupt_shadow_write,
     .step_read = vmx_step_read,

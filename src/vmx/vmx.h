@@ -93,6 +93,7 @@ void vmx_execution_read(struct cpu *cpu, struct execution_state *out);
 bool vmx_pdptes_read(struct cpu *cpu, uint64_t pointers[4]);
 uint64_t vmx_advance(struct cpu *cpu, uint64_t next_rip);
 uint64_t vmx_next_rip(struct cpu *cpu);
+unsigned vmx_instruction_bytes(struct cpu *cpu, uint8_t bytes[GUEST_CODE_BYTES]);
 uint64_t vmx_interrupt_shadow_read(struct cpu *cpu);
 void vmx_interrupt_shadow_write(struct cpu *cpu, uint64_t shadow);
 void vmx_step_read(struct cpu *cpu, struct step_registers *out);

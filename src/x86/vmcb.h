@@ -54,6 +54,9 @@
 #define NPF_FETCH                   (UINT64_C(1) << 4)
 #define NPF_TABLE_WALK              (UINT64_C(1) << 33)
 
+/* Decode assists: of the byte before the instruction's. */
+#define FETCHED_COUNT               0x0f
+
 /* EXITINFO1 of IOIO. */
 #define IOIO_IN                     (1u << 0)
 #define IOIO_STRING                 (1u << 2)
@@ -138,6 +141,7 @@ static_assert(offsetof(struct vmcb, iopm_base) == 0x040, "VMCB control area");
 static_assert(offsetof(struct vmcb, interrupt_shadow) == 0x068, "VMCB control area");
 static_assert(offsetof(struct vmcb, event_injection) == 0x0a8, "VMCB control area");
 static_assert(offsetof(struct vmcb, next_rip) == 0x0c8, "VMCB control area");
+static_assert(offsetof(struct vmcb, fetched_count) == 0x0d0, "VMCB control area");
 static_assert(offsetof(struct vmcb, es) == 0x400, "VMCB save area");
 static_assert(offsetof(struct vmcb, cpl) == 0x4cb, "VMCB save area");
 static_assert(offsetof(struct vmcb, efer) == 0x4d0, "VMCB save area");

@@ -78,7 +78,7 @@ function machine(report) {
 function wholeReport(report) {
     return [verdictLine(report), heading('How each job is done, and why'), axes(report),
         report.selftests.length ? [heading('Self-tests'), table(['', 'Verdict', 'What was seen'],
-            report.selftests.map((row) => [`${row.axis}=${row.strategy}`, row.verdict, row.detail ?? '']))] : null,
+            report.selftests.map((row) => [row.capability ?? `${row.axis}=${row.strategy}`, row.verdict, row.detail ?? '']))] : null,
         heading('What can be changed'), make('ul', {}, report.advice.map((text) => make('li', {}, text))),
         report.notes.length ? [heading('Notes'), make('ul', {}, report.notes.map((text) => make('li', {}, text)))] : null,
         heading('Capabilities that are there'), table(['Capability', 'State', 'Source'], capabilityRows(report)),

@@ -23,7 +23,8 @@ static struct arena arena;
 static struct reported machine;
 static struct subject subject;
 static struct judgement judgement;
-static struct selftest_result selftests[STRATEGY_COUNT];
+static struct selftest_result selftests[SELFTEST_RESULTS];
+static unsigned tested_alone;       /* reports with the self-test of a capability */
 static struct cpu_difference differences[8];
 static uint64_t seed = 88172645463325252u;
 
@@ -85,11 +86,33 @@ static void any_other_cpu(void)
     machine.capabilities = common;
 }
 
+/* Of a capability by itself. */
+static size_t any_capability_test(void)
+{
+    bool works = any(2) != 0;
+
+    if (!capability_has(&machine.capabilities, CAPABILITY_SVM_DECODE_ASSISTS) || any(3) == 0) {
+        return 0;
+    }
+    selftests[0] = (struct selftest_result){
+        .strategy = STRATEGY_NONE, .capability = CAPABILITY_SVM_DECODE_ASSISTS,
+        .verdict = works ? SELFTEST_PASSED : SELFTEST_FAILED, .exits = 2, .ticks = any(1000),
+        .detail = works ? NULL : "no bytes",
+    };
+    if (works) {
+        capability_mark_verified(&machine.capabilities, CAPABILITY_SVM_DECODE_ASSISTS);
+    } else {
+        capability_mark_broken(&machine.capabilities, CAPABILITY_SVM_DECODE_ASSISTS);
+    }
+    tested_alone++;
+    return 1;
+}
+
 static void any_selftests(struct strategy_set set)
 {
-    size_t count = 0;
+    size_t count = any_capability_test(), first = count;
 
-    for (unsigned backend = 0; backend < BACKEND_COUNT && count == 0; backend++) {
+    for (unsigned backend = 0; backend < BACKEND_COUNT && count == first; backend++) {
         for (unsigned id = 0; id < STRATEGY_COUNT; id++) {
             struct selftest_result *result = &selftests[count];
 
@@ -290,6 +313,7 @@ static void every_report_comes_back(void **state)
     for (unsigned outcome = 0; outcome <= OUTCOME_REFUSED; outcome++) {
         assert_in_range(outcomes[outcome], 5, ROUNDS);
     }
+    assert_in_range(tested_alone, 5, ROUNDS);
 }
 
 /* ---- parameters of one's own ---- */

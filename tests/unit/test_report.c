@@ -315,6 +315,8 @@ static void selftests_differences_and_notes(void **state)
         { .strategy = STRATEGY_APIC_PAGE, .verdict = SELFTEST_PASSED, .exits = 9, .ticks = 90,
           .cost = { .measured = true, .exits = 1, .ticks = 17 } },
         { .strategy = STRATEGY_NMI_VNMI, .verdict = SELFTEST_NOT_RUN },
+        { .strategy = STRATEGY_NONE, .capability = CAPABILITY_SVM_DECODE_ASSISTS,
+          .verdict = SELFTEST_FAILED, .exits = 1, .ticks = 80, .detail = "no bytes" },
     };
     static const struct cpu_difference differences[] = {
         { 1, { .leaf = 7, .reg = RAW_EBX, .present_a = true, .present_b = true, .a = 1, .b = 3 } },
@@ -325,7 +327,7 @@ static void selftests_differences_and_notes(void **state)
     (void)state;
     report_of(raw_full_vmx, "step=mtf step=dbstep", everything_built());
     machine.environment.selftests = selftests;
-    machine.environment.selftest_count = 4;
+    machine.environment.selftest_count = 5;
     machine.environment.differences = differences;
     machine.environment.difference_count = 2;
     machine.environment.difference_total = 9;
@@ -338,6 +340,9 @@ static void selftests_differences_and_notes(void **state)
     assert_has("\n  apic=page            passed   9 exits, 90 ticks; a write to TPR: 1 exit, 17 ticks\n");
     assert_has("\"cost\":{\"operation\":\"a write to TPR\",\"exits\":1,\"ticks\":17}");
     assert_has("\n  nmi=vnmi             not run  0 exits, 0 ticks\n");
+    assert_has("\n  DecodeAssists        FAILED   1 exit, 80 ticks; no bytes\n");
+    assert_has("{\"capability\":\"svm_decode_assists\",\"verdict\":\"failed\",\"exits\":1,"
+               "\"ticks\":80,\"detail\":\"no bytes\"}");
     assert_has("\nCPUs that differ from the bootstrap processor: 9 words\n");
     assert_has("\n  APIC ID 1    CPUID 0x00000007 0x00 ebx: 0x00000003 instead of 0x00000001\n");
     assert_has("\n  APIC ID 5    MSR 0x00000482 IA32_VMX_PROCBASED_CTLS: absent instead of "

@@ -161,6 +161,9 @@ static void prepare_request(const struct subject *subject, struct judgement *j)
 {
     boot_parameters_request(&j->parameters, &j->request);
     for (size_t i = 0; i < subject->selftest_count; i++) {
+        if (subject->selftests[i].capability != CAPABILITY_NONE) {
+            continue;                       /* its state says what it says */
+        }
         j->request.selftest[subject->selftests[i].strategy] = subject->selftests[i].verdict;
         j->request.cost[subject->selftests[i].strategy] = subject->selftests[i].cost;
     }

@@ -25,7 +25,7 @@ struct subject {
     bool is_report;
     uint8_t stated[CAPABILITY_COUNT];       /* enum capability_state */
     bool is_stated[CAPABILITY_COUNT];
-    struct selftest_result selftests[STRATEGY_COUNT];
+    struct selftest_result selftests[SELFTEST_RESULTS];
     size_t selftest_count;
     struct strategy_set built;              /* what the image that was measured with carries */
     const char *chosen[AXIS_COUNT];         /* what the report says is taken; NULL: nothing */

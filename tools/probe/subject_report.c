@@ -356,34 +356,48 @@ static struct strategy_cost read_cost(struct reading *r, const struct json *row)
     };
 }
 
+/* What was tested; false: this program does not know it. */
+static bool read_tested(struct reading *r, const struct json *row, struct selftest_result *result)
+{
+    if (json_member(row, "capability") != NULL) {
+        result->strategy = STRATEGY_NONE;
+        result->capability = (uint16_t)find_capability(string(r, row, "capability"));
+        return result->capability != CAPABILITY_NONE;
+    }
+    result->strategy = (uint8_t)find_strategy(string(r, row, "axis"), string(r, row, "strategy"));
+    return result->strategy != STRATEGY_NONE;
+}
+
 static void read_selftests(struct reading *r, const struct json *report)
 {
     static const char *const verdicts[] = { "not run", "passed", "limited", "failed" };
     struct subject *subject = r->subject;
 
     for (const struct json *row = first(r, report, "selftests"); row != NULL; row = row->next) {
-        enum strategy_id id = find_strategy(string(r, row, "axis"), string(r, row, "strategy"));
+        struct selftest_result result = { .capability = CAPABILITY_NONE };
+        bool known = read_tested(r, row, &result);
         const char *word = string(r, row, "verdict");
         unsigned verdict = 0;
 
         while (verdict < 4 && strcmp(verdicts[verdict], word) != 0) {
             verdict++;
         }
-        if (verdict == 4 || subject->selftest_count == STRATEGY_COUNT) {
+        if (verdict == 4 || subject->selftest_count == SELFTEST_RESULTS) {
             fail(r, "selftests", "not one that this program can read");
             return;
         }
-        if (id == STRATEGY_NONE) {
+        if (!known) {
             r->foreign++;
             continue;
         }
-        subject->selftests[subject->selftest_count++] = (struct selftest_result){
-            .strategy = (uint8_t)id, .verdict = (uint8_t)verdict,
-            .exits = (uint32_t)number(r, row, "exits", UINT32_MAX),
-            .ticks = number(r, row, "ticks", UINT64_MAX),
-            .cost = read_cost(r, row),
-            .detail = string_or_null(r, row, "detail"),
-        };
+        result.verdict = (uint8_t)verdict;
+        result.exits = (uint32_t)number(r, row, "exits", UINT32_MAX);
+        result.ticks = number(r, row, "ticks", UINT64_MAX);
+        if (result.capability == CAPABILITY_NONE) {
+            result.cost = read_cost(r, row);
+        }
+        result.detail = string_or_null(r, row, "detail");
+        subject->selftests[subject->selftest_count++] = result;
     }
 }
 

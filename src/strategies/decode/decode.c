@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* apic=decode: the xAPIC page is read-only in the nested paging structures; the instruction that writes
- * to it is fetched once, decoded, and carried out: the register through the policy (apic/policy.c), the
- * rest as its processor would have done it. One exit a write, and none for reads, but while the
- * hardware's ICR does not show what the guest wrote last.
+ * to it is fetched once (by the processor, where it gives what it fetched, else from the guest's
+ * memory), decoded, and carried out: the register through the policy (apic/policy.c), the rest as its
+ * processor would have done it. One exit a write, and none for reads, but while the hardware's ICR does
+ * not show what the guest wrote last.
  *
  * Only the plain case is: one aligned 32-bit register, at CPL 0 to 2, nobody debugging. All the rest is
  * the step's (apic/shadow.c), as if this strategy were not there: the guest cannot tell which it was.
@@ -18,6 +19,7 @@
 #include "core/backend.h"
 #include "core/cpu.h"
 #include "core/guest_memory.h"
+#include "core/machine.h"
 #include "core/step.h"
 #include "instruction/instruction.h"
 #include "strategies/operations.h"
@@ -235,6 +237,22 @@ static bool is_debugged(struct cpu *cpu, const struct execution_state *state)
     return state->rflags & RFLAGS_TF || backend->register_read(cpu, GUEST_DR7) & DR7_ENABLED;
 }
 
+/* What the processor has fetched itself needs no walk, if it says so and it is enough. */
+static enum decoding fetch_and_decode(struct cpu *cpu, struct access *access)
+{
+    struct guest_code *code = &access->code;
+
+    if (machine.decode_assists && guest_fetch_given(cpu, &access->state, code)) {
+        enum decoding given = instruction_decode(code->bytes, code->available, code->width,
+                                                 &access->instruction);
+
+        if (given != DECODING_TRUNCATED)
+            return given;
+    }
+    guest_fetch_at(cpu, &access->state, code);
+    return instruction_decode(code->bytes, code->available, code->width, &access->instruction);
+}
+
 static bool emulate(struct cpu *cpu, uint64_t guest_physical, bool write)
 {
     uint32_t offset = guest_physical & (APIC_PAGE_SIZE - 1);
@@ -245,9 +263,7 @@ static bool emulate(struct cpu *cpu, uint64_t guest_physical, bool write)
     backend->execution_read(cpu, &access.state);
     if (access.state.privilege == 3 || is_debugged(cpu, &access.state))
         return false;
-    guest_fetch_at(cpu, &access.state, &access.code);
-    return instruction_decode(access.code.bytes, access.code.available, access.code.width,
-                              &access.instruction) == DECODED
+    return fetch_and_decode(cpu, &access) == DECODED
            && is_plain(&access.instruction, write) && stays_in_segment(cpu, &access)
            && reaches(cpu, &access, guest_physical) && carry_out(cpu, &access, offset);
 }
