@@ -297,6 +297,10 @@ static exit_handler *const handlers[] = {
     [EXIT_REASON_XSETBV] = exit_xsetbv,
     [EXIT_REASON_APIC_WRITE] = vmx_exit_apic_write,
     [EXIT_REASON_VMFUNC] = exit_vmx_instruction,
+    [EXIT_REASON_SEAMCALL] = exit_vmx_instruction,
+    [EXIT_REASON_TDCALL] = exit_vmx_instruction,
+    [EXIT_REASON_RDMSR_IMM] = exit_vmx_instruction,     /* MSR_IMM is hidden */
+    [EXIT_REASON_WRMSRNS_IMM] = exit_vmx_instruction,
 };
 
 #define HANDLERS (sizeof handlers / sizeof handlers[0])

@@ -202,6 +202,10 @@
 #define EXIT_REASON_XSETBV              55
 #define EXIT_REASON_APIC_WRITE          56
 #define EXIT_REASON_VMFUNC              59
+#define EXIT_REASON_SEAMCALL            76
+#define EXIT_REASON_TDCALL              77
+#define EXIT_REASON_RDMSR_IMM           84
+#define EXIT_REASON_WRMSRNS_IMM         85
 
 #define INVALIDATE_SINGLE_CONTEXT       1
 #define INVALIDATE_ALL_CONTEXTS         2
