@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""docs/boot-parameters.md, docs/exit-codes.md and docs/sextant-probe.1 are what the tables of the programs say."""
+"""docs/boot-parameters.md, docs/exit-codes.md, docs/hidden-features.md and docs/sextant-probe.1 are what the tables of the programs say."""
 
 from pathlib import Path
 
@@ -16,6 +16,10 @@ def test_exit_codes_are_up_to_date() -> None:
     assert gen_docs.EXIT_CODES.read_text(encoding="utf-8") == gen_docs.exit_codes(), "run tools/gen_docs.py"
 
 
+def test_hidden_features_are_up_to_date() -> None:
+    assert gen_docs.HIDDEN_FEATURES.read_text(encoding="utf-8") == gen_docs.hidden_features(), "run tools/gen_docs.py"
+
+
 def test_the_man_page_is_up_to_date() -> None:
     assert gen_man.TARGET.read_text(encoding="utf-8") == gen_man.manual(), "run tools/gen_docs.py"
 
@@ -25,6 +29,8 @@ def test_every_row_is_found() -> None:
     for path, macro in ((gen_docs.SOURCE / "probe/capabilities.def", "CAPABILITY"),
                         (gen_docs.SOURCE / "strategies/strategies.def", "STRATEGY"),
                         (gen_docs.SOURCE / "boot/parameters.def", "PARAMETER"),
+                        (gen_docs.SOURCE / "core/hidden_features.def", "FEATURE_BIT"),
+                        (gen_docs.SOURCE / "core/hidden_features.def", "REGISTERS"),
                         (gen_man.PROBE / "options.def", "OPTION")):
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith(f"{macro}(")]
         found = gen_docs.rows(path, macro)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Writes docs/boot-parameters.md, docs/exit-codes.md and docs/sextant-probe.1 from the tables of the programs themselves.
+"""Writes docs/boot-parameters.md, docs/exit-codes.md, docs/hidden-features.md and docs/sextant-probe.1 from the tables of the programs themselves.
 
 tools/gen_docs.py           writes the files
 tools/gen_docs.py --check   fails when a file is not what would be written
@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src"
 TARGET = ROOT / "docs" / "boot-parameters.md"
 EXIT_CODES = ROOT / "docs" / "exit-codes.md"
+HIDDEN_FEATURES = ROOT / "docs" / "hidden-features.md"
 
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
@@ -223,6 +224,39 @@ def exit_codes() -> str:
     return text + EXIT_TAIL
 
 
+HIDDEN_HEAD = """\
+<!-- Written by tools/gen_docs.py from src/core/hidden_features.def: edit that, then run it. -->
+# What of the processor a guest is not shown
+
+Nested paging keeps a guest's accesses away from the hypervisor's memory. What is listed here would go past it: the processor
+itself writes to physical addresses, or goes on writing for the guest while the host runs, or a hypervisor below does. A guest
+sees a processor without it. Some bits of four more registers (`src/core/guest_msr.c`) belong to it: branch trace messages and
+their store in IA32_DEBUGCTL are #GP; IA32_MISC_ENABLE says that branch trace store and PEBS are unavailable, and does not let a
+guest disable execute-disable, which the host's page tables use; IA32_PERF_CAPABILITIES has no PEBS; IA32_XSS does not take the
+components of Processor Trace, LBRs and user interrupts, which XRSTORS would load past the refused registers.
+"""
+
+ACCESS = {"PASS": "the hardware's", "REFUSE": "#GP", "IGNORE": "ignored"}
+
+
+def subleaf_of(argument: str) -> str:
+    return "" if argument == "ANY" else f", ECX = {argument}"
+
+
+def hidden_features() -> str:
+    path = SOURCE / "core/hidden_features.def"
+    text = HIDDEN_HEAD + "\n| CPUID | reads as 0 |\n|---|---|\n"
+    for leaf, subleaf, word, bit, name in rows(path, "FEATURE_BIT"):
+        text += f"| {leaf}{subleaf_of(subleaf)} | {word} bit {bit}: {string(name)} |\n"
+    for leaf, subleaf, name in rows(path, "FEATURE_LEAF"):
+        text += f"| {leaf}{subleaf_of(subleaf)} | all of it: {string(name)} |\n"
+    text += "\n| registers | | read | write | because |\n|---|---|---|---|---|\n"
+    for first, last, read, write, name, reason in rows(path, "REGISTERS"):
+        span = f"{int(first, 16):#x}" + ("" if first == last else f" to {int(last, 16):#x}")
+        text += f"| {span} | {string(name)} | {ACCESS[read]} | {ACCESS[write]} | {string(reason)} |\n"
+    return text
+
+
 def main() -> int:
     import gen_man      # it uses this module's reader of tables
 
@@ -230,7 +264,8 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
     check = parser.parse_args().check
     stale = False
-    for target, wanted in ((TARGET, document()), (EXIT_CODES, exit_codes()), (gen_man.TARGET, gen_man.manual())):
+    for target, wanted in ((TARGET, document()), (EXIT_CODES, exit_codes()), (HIDDEN_FEATURES, hidden_features()),
+                           (gen_man.TARGET, gen_man.manual())):
         if not check:
             target.write_text(wanted, encoding="utf-8")
         elif not target.exists() or target.read_text(encoding="utf-8") != wanted:

@@ -5,6 +5,7 @@
 
 #include "core/backend.h"
 #include "core/cold.h"
+#include "core/hidden_features.h"
 #include "core/machine.h"
 #include "core/statistics.h"
 #include "strategies/operations.h"
@@ -12,8 +13,6 @@
 #include "x86/registers.h"
 
 #define LEAF_FEATURES               0x00000001
-#define   FEATURES_ECX_VMX          (1u << 5)
-#define   FEATURES_ECX_SMX          (1u << 6)
 #define   FEATURES_ECX_OSXSAVE      (1u << 27)
 #define   FEATURES_ECX_X2APIC       (1u << 21)
 #define   FEATURES_ECX_HYPERVISOR   (1u << 31)
@@ -22,10 +21,6 @@
 #define   EXTENDED_ECX_OSPKE        (1u << 4)
 #define   EXTENDED_EDX_ARCH_CAPABILITIES (1u << 29)
 #define LEAF_AMD_FEATURES           0x80000001
-#define   AMD_ECX_SVM               (1u << 2)
-#define   AMD_ECX_SKINIT            (1u << 12)
-#define LEAF_SVM                    0x8000000a
-#define LEAF_MEMORY_ENCRYPTION      0x8000001f
 
 #define LEAF_SEXTANT                0x40000000
 #define LEAF_INTERFACE              0x40000001
@@ -34,7 +29,7 @@
 #define LEAF_SNAPSHOT               0x40000004
 #define LEAF_SNAPSHOT_STATISTICS    0x40000005
 #define LEAF_SEXTANT_LAST           LEAF_SNAPSHOT_STATISTICS
-#define LEAF_HYPERVISOR_RANGE_LAST  0x400000ff
+#define LEAF_HYPERVISOR_RANGE_LAST  0x4fffffff  /* no processor has a leaf there */
 #define INTERFACE_VERSION           1
 #define AXES                        5
 
@@ -108,7 +103,6 @@ static void filter_features(struct cpu *cpu, uint32_t words[4])
 {
     uint64_t cr4 = backend->register_read(cpu, GUEST_CR4);
 
-    words[2] &= ~(FEATURES_ECX_VMX | FEATURES_ECX_SMX);
     words[2] = with_bit(words[2] | FEATURES_ECX_HYPERVISOR, FEATURES_ECX_OSXSAVE,
                         cr4 & CR4_OSXSAVE);
     if (!binding.x2apic->offers_x2apic)
@@ -131,13 +125,8 @@ static void filter(struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t wo
         }
         break;
     case LEAF_AMD_FEATURES:
-        words[2] &= ~(AMD_ECX_SVM | AMD_ECX_SKINIT);
         if (cpu->apic.mode == APIC_MODE_DISABLED)
             words[3] &= ~FEATURES_EDX_APIC;
-        break;
-    case LEAF_SVM:
-    case LEAF_MEMORY_ENCRYPTION:
-        memset(words, 0, 4 * sizeof words[0]);
         break;
     default:
         return;
@@ -159,6 +148,7 @@ void guest_cpuid(struct cpu *cpu)
         words[1] = result.ebx;
         words[2] = result.ecx;
         words[3] = result.edx;
+        hidden_features_cpuid(leaf, subleaf, words);
         filter(cpu, leaf, subleaf, words);
     }
     registers->rax = words[0];

@@ -6,6 +6,7 @@
 #include "apic/local.h"
 #include "core/advance.h"
 #include "core/backend.h"
+#include "core/hidden_features.h"
 #include "core/machine.h"
 #include "probe/selftest.h"
 #include "strategies/operations.h"
@@ -15,33 +16,13 @@
 #include "x86/msr.h"
 #include "x86/registers.h"
 
+#define LOW_LAST            0x00001fff
+#define HIGH_FIRST          0xc0000000
+#define FEATURES_EDX_DS     (1u << 21)
+
 /* A rule returns false for #GP. */
 typedef bool read_rule(struct cpu *cpu, uint32_t index, uint64_t *value);
 typedef bool write_rule(struct cpu *cpu, uint32_t index, uint64_t value);
-
-static bool refuse_read(struct cpu *cpu, uint32_t index, uint64_t *value)
-{
-    (void)cpu;
-    (void)index;
-    (void)value;
-    return false;
-}
-
-static bool refuse_write(struct cpu *cpu, uint32_t index, uint64_t value)
-{
-    (void)cpu;
-    (void)index;
-    (void)value;
-    return false;
-}
-
-static bool ignore_write(struct cpu *cpu, uint32_t index, uint64_t value)
-{
-    (void)cpu;
-    (void)index;
-    (void)value;
-    return true;
-}
 
 /* QEMU's SVM reads 0 here without an intercept. */
 static bool read_tsc(struct cpu *cpu, uint32_t index, uint64_t *value)
@@ -105,11 +86,44 @@ static bool read_debug_control(struct cpu *cpu, uint32_t index, uint64_t *value)
 /* Remembered because a step has to take BTF away for one instruction. */
 static bool write_debug_control(struct cpu *cpu, uint32_t index, uint64_t value)
 {
-    if (!msr_write_safe(index, value))
+    if (!hidden_debug_control_legal(value) || !msr_write_safe(index, value))
         return false;
     backend->register_write(cpu, GUEST_DEBUG_CONTROL, value);
     cpu->guest_debug_control = value;
     return true;
+}
+
+static bool read_misc_enable(struct cpu *cpu, uint32_t index, uint64_t *value)
+{
+    (void)cpu;
+    if (!msr_read_safe(index, value))
+        return false;
+    *value = hidden_misc_enable_read(*value, cpuid(1, 0).edx & FEATURES_EDX_DS);
+    return true;
+}
+
+static bool write_misc_enable(struct cpu *cpu, uint32_t index, uint64_t value)
+{
+    uint64_t old;
+
+    (void)cpu;
+    return msr_read_safe(index, &old)
+        && msr_write_safe(index, hidden_misc_enable_write(value, old));
+}
+
+static bool read_perf_capabilities(struct cpu *cpu, uint32_t index, uint64_t *value)
+{
+    (void)cpu;
+    if (!msr_read_safe(index, value))
+        return false;
+    *value = hidden_perf_capabilities_read(*value);
+    return true;
+}
+
+static bool write_xss(struct cpu *cpu, uint32_t index, uint64_t value)
+{
+    (void)cpu;
+    return hidden_xss_legal(value) && msr_write_safe(index, value);
 }
 
 static bool read_apic_base(struct cpu *cpu, uint32_t index, uint64_t *value)
@@ -166,31 +180,21 @@ struct rule {
     write_rule *write;
 };
 
-/* Reasons: SVM, VMX and their controls stay the host's; SMM's placement, the microcode loader and the
- * registers that route physical addresses (IORRs, top of memory, MMIO configuration) take addresses
- * that nested paging does not translate. Where kernels write such a register as a matter of course
- * the write is ignored, and reading back shows that nothing changed. The most frequent comes first. */
+/* Registers with an answer of their own, the most frequent first. Those that the guest does not have at all
+ * are in hidden_features.def. */
 static const struct rule rules[] = {
     { MSR_X2APIC_FIRST, MSR_X2APIC_LAST, read_x2apic, write_x2apic },
     { MSR_IA32_TSC, MSR_IA32_TSC, read_tsc, NULL },
-    { MSR_IA32_FEATURE_CONTROL, MSR_IA32_FEATURE_CONTROL, refuse_read, refuse_write },
     { MSR_IA32_APIC_BASE, MSR_IA32_APIC_BASE, read_apic_base, write_apic_base },
-    { MSR_IA32_BIOS_UPDT_TRIG, MSR_IA32_BIOS_UPDT_TRIG, NULL, ignore_write },
     { MSR_IA32_DEBUGCTL, MSR_IA32_DEBUGCTL, read_debug_control, write_debug_control },
-    { MSR_VMX_FIRST, MSR_VMX_LAST, refuse_read, refuse_write },
-    { MSR_RTIT_FIRST, MSR_RTIT_LAST, refuse_read, refuse_write },
+    { MSR_IA32_MISC_ENABLE, MSR_IA32_MISC_ENABLE, read_misc_enable, write_misc_enable },
+    { MSR_IA32_PERF_CAPABILITIES, MSR_IA32_PERF_CAPABILITIES, read_perf_capabilities, NULL },
+    { MSR_IA32_XSS, MSR_IA32_XSS, NULL, write_xss },
     { MSR_IA32_XAPIC_DISABLE_STATUS, MSR_IA32_XAPIC_DISABLE_STATUS, read_xapic_disable_status,
       write_xapic_disable_status },
     { MSR_IA32_ARCH_CAPABILITIES, MSR_IA32_ARCH_CAPABILITIES, read_architectural_capabilities,
       NULL },
     { MSR_EFER, MSR_EFER, read_efer, write_efer },
-    { MSR_SYSCFG, MSR_SYSCFG, NULL, ignore_write },
-    { MSR_IORR_FIRST, MSR_TOP_MEM2, NULL, ignore_write },
-    { MSR_PATCH_LOADER, MSR_PATCH_LOADER, NULL, ignore_write },
-    { MSR_MMIO_CONFIG_BASE, MSR_MMIO_CONFIG_BASE, NULL, ignore_write },
-    { MSR_SMM_BASE, MSR_SMM_MASK, NULL, refuse_write },
-    { MSR_VM_CR, MSR_VM_CR, refuse_read, refuse_write },
-    { MSR_SMM_CTL, MSR_SVM_LOCK_KEY, refuse_read, refuse_write },
 };
 
 #define RULES (sizeof rules / sizeof rules[0])
@@ -198,6 +202,12 @@ static const struct rule rules[] = {
 static bool is_open(enum msr_view view, uint32_t index)
 {
     return view != MSR_VIEW_CLOSED && index >= MSR_X2APIC_FIRST && index <= MSR_X2APIC_LAST;
+}
+
+/* Outside the ranges that the permission maps of both vendors cover. */
+static bool always_exits(uint32_t index)
+{
+    return index > LOW_LAST && index < HIGH_FIRST;
 }
 
 /* Registers that do not exist must raise #GP, which the processor does not where it virtualizes; the
@@ -219,6 +229,17 @@ static void each_not_virtualized(enum msr_view view,
     }
 }
 
+static void each_hidden(void (*each)(void *context, uint32_t index, bool read, bool write),
+                        void *context)
+{
+    const struct hidden_registers *row;
+
+    for (unsigned i = 0; (row = hidden_registers_row(i)); i++) {
+        for (uint32_t index = row->first; index <= row->last && !always_exits(row->first); index++)
+            each(context, index, row->read != REGISTER_PASS, row->write != REGISTER_PASS);
+    }
+}
+
 void guest_msr_each(enum msr_view view,
                     void (*each)(void *context, uint32_t index, bool read, bool write),
                     void *context)
@@ -229,6 +250,7 @@ void guest_msr_each(enum msr_view view,
                 each(context, index, rules[i].read, rules[i].write);
         }
     }
+    each_hidden(each, context);
     if (view == MSR_VIEW_VIRTUAL || view == MSR_VIEW_VIRTUAL_SHUT)
         each_not_virtualized(view, each, context);
     if (view == MSR_VIEW_ICR_WRITE || view == MSR_VIEW_ICR)
@@ -244,19 +266,29 @@ static const struct rule *rule_for(uint32_t index)
     return NULL;
 }
 
-/* MSRs outside the ranges of the permission maps always exit and have no rule: they are tried. */
+/* MSRs outside the ranges of the permission maps always exit; those without a rule are tried. */
 static bool read_msr(struct cpu *cpu, uint32_t index, uint64_t *value)
 {
     const struct rule *rule = rule_for(index);
+    const struct hidden_registers *hidden;
 
-    return rule && rule->read ? rule->read(cpu, index, value) : msr_read_safe(index, value);
+    if (rule && rule->read)
+        return rule->read(cpu, index, value);
+    hidden = hidden_registers_of(index);
+    return (!hidden || hidden->read == REGISTER_PASS) && msr_read_safe(index, value);
 }
 
 static bool write_msr(struct cpu *cpu, uint32_t index, uint64_t value)
 {
     const struct rule *rule = rule_for(index);
+    const struct hidden_registers *hidden;
 
-    return rule && rule->write ? rule->write(cpu, index, value) : msr_write_safe(index, value);
+    if (rule && rule->write)
+        return rule->write(cpu, index, value);
+    hidden = hidden_registers_of(index);
+    if (hidden && hidden->write != REGISTER_PASS)
+        return hidden->write == REGISTER_IGNORE;
+    return msr_write_safe(index, value);
 }
 
 void guest_msr_access(struct cpu *cpu, bool write)

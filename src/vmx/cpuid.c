@@ -1,37 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Features that a guest on VMX must not see: instructions that raise #UD because the control that
- * enables them is not used, and devices of the processor that write to physical addresses, past
- * EPT (SDM Vol 3: VMX Non-Root Operation > Changes to Instruction Behavior in VMX Non-Root
- * Operation). */
+/* Features that a guest on VMX must not see besides those of core/hidden_features.def: instructions that
+ * raise #UD because the control that enables them is not used (SDM Vol 3: VMX Non-Root Operation >
+ * Changes to Instruction Behavior in VMX Non-Root Operation). */
 #include "lib/panic.h"
 #include "vmx/vmx.h"
 
 static const struct {
     uint32_t leaf, subleaf;
     uint8_t word, bit;
-    uint16_t control;           /* shown when this is used; CAPABILITY_NONE: never */
+    uint16_t control;           /* shown when this is used */
 } features[] = {
-    { 0x00000006, 0, RAW_EAX, 19, CAPABILITY_NONE },        /* hardware feedback interface */
-    { 0x00000006, 0, RAW_EAX, 23, CAPABILITY_NONE },        /* Thread Director */
     { 0x00000007, 0, RAW_EBX, 10, CAPABILITY_VMX_ENABLE_INVPCID },
-    { 0x00000007, 0, RAW_EBX, 25, CAPABILITY_NONE },        /* Intel PT */
     { 0x00000007, 0, RAW_ECX, 5, CAPABILITY_VMX_USER_WAIT },            /* WAITPKG */
     { 0x00000007, 0, RAW_ECX, 22, CAPABILITY_VMX_ENABLE_RDTSCP },       /* RDPID */
-    { 0x00000007, 0, RAW_EDX, 18, CAPABILITY_NONE },        /* PCONFIG */
     { 0x0000000d, 1, RAW_EAX, 3, CAPABILITY_VMX_ENABLE_XSAVES },
     { 0x80000001, 0, RAW_EDX, 27, CAPABILITY_VMX_ENABLE_RDTSCP },
 };
 
 /* The bits to clear in the leaves above. */
-enum { FILTERED_6, FILTERED_7, FILTERED_D_1, FILTERED_80000001, FILTERED_COUNT };
+enum { FILTERED_7, FILTERED_D_1, FILTERED_80000001, FILTERED_COUNT };
 
 __attribute__((section(".sealed"))) static uint32_t cleared[FILTERED_COUNT][4];
 
 static int filtered(uint32_t leaf, uint32_t subleaf)
 {
     switch (leaf) {
-    case 0x00000006:
-        return FILTERED_6;
     case 0x00000007:
         return subleaf == 0 ? FILTERED_7 : -1;
     case 0x0000000d:
@@ -50,7 +43,7 @@ void vmx_filter_prepare(void)
 
         if (which < 0)
             panic("CPUID leaf %#x has no filter", (unsigned)features[i].leaf);
-        if (features[i].control == CAPABILITY_NONE || !vmx_control_used(features[i].control))
+        if (!vmx_control_used(features[i].control))
             cleared[which][features[i].word] |= UINT32_C(1) << features[i].bit;
     }
 }

@@ -11,20 +11,18 @@
 #define MSR_IA32_FEATURE_CONTROL    0x0000003a
 #define   FEATURE_CONTROL_LOCK      (UINT64_C(1) << 0)
 #define   FEATURE_CONTROL_VMX_OUTSIDE_SMX (UINT64_C(1) << 2)
-#define MSR_IA32_BIOS_UPDT_TRIG     0x00000079
 #define MSR_IA32_XAPIC_DISABLE_STATUS 0x000000bd
 #define   LEGACY_XAPIC_DISABLED     (UINT64_C(1) << 0)
 #define MSR_IA32_ARCH_CAPABILITIES  0x0000010a
 #define   ARCHITECTURAL_XAPIC_DISABLE (UINT64_C(1) << 21)
+#define MSR_IA32_MISC_ENABLE        0x000001a0
 #define MSR_IA32_DEBUGCTL           0x000001d9
 #define   DEBUGCTL_BTF              (UINT64_C(1) << 1)
 #define MSR_IA32_PAT                0x00000277
-#define MSR_VMX_FIRST               0x00000480
-#define MSR_VMX_LAST                0x000004ff
-#define MSR_RTIT_FIRST              0x00000560  /* Intel PT writes to physical addresses */
-#define MSR_RTIT_LAST               0x00000587
+#define MSR_IA32_PERF_CAPABILITIES  0x00000345
 #define MSR_X2APIC_FIRST            0x00000800
 #define MSR_X2APIC_LAST             0x000008ff
+#define MSR_IA32_XSS                0x00000da0
 #define MSR_EFER                    0xc0000080
 #define   EFER_SCE                  (UINT64_C(1) << 0)
 #define   EFER_LME                  (UINT64_C(1) << 8)
@@ -34,22 +32,11 @@
 #define   EFER_LMSLE                (UINT64_C(1) << 13)
 #define   EFER_FFXSR                (UINT64_C(1) << 14)
 #define   EFER_TCE                  (UINT64_C(1) << 15)
-#define MSR_SYSCFG                  0xc0010010
-#define MSR_IORR_FIRST              0xc0010016
-#define MSR_TOP_MEM2                0xc001001d
-#define MSR_PATCH_LOADER            0xc0010020
-#define MSR_MMIO_CONFIG_BASE        0xc0010058
-#define MSR_SMM_BASE                0xc0010111
-#define MSR_SMM_ADDR                0xc0010112
-#define MSR_SMM_MASK                0xc0010113
 #define MSR_VM_CR                   0xc0010114
 #define   VM_CR_R_INIT              (UINT64_C(1) << 1)
 #define   VM_CR_LOCK                (UINT64_C(1) << 3)
 #define   VM_CR_SVMDIS              (UINT64_C(1) << 4)
-#define MSR_SVM_IGNNE               0xc0010115
-#define MSR_SMM_CTL                 0xc0010116
 #define MSR_VM_HSAVE_PA             0xc0010117
-#define MSR_SVM_LOCK_KEY            0xc0010118
 
 /* Reads an MSR that is known to exist. Host context, any CPU. */
 static inline uint64_t msr_read(uint32_t index)

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/hidden_features.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define EAX     0
+#define EBX     1
+#define ECX     2
+#define EDX     3
+#define ANY     UINT32_MAX
+
+/* IA32_DEBUGCTL */
+#define DEBUGCTL_TR                 (UINT64_C(1) << 6)
+#define DEBUGCTL_BTS                (UINT64_C(1) << 7)
+#define DEBUGCTL_BTINT              (UINT64_C(1) << 8)
+#define DEBUGCTL_BTS_OFF_OS         (UINT64_C(1) << 9)
+#define DEBUGCTL_BTS_OFF_USR        (UINT64_C(1) << 10)
+/* IA32_MISC_ENABLE */
+#define MISC_ENABLE_BTS_UNAVAILABLE (UINT64_C(1) << 11)
+#define MISC_ENABLE_PEBS_UNAVAILABLE (UINT64_C(1) << 12)
+#define MISC_ENABLE_XD_DISABLE      (UINT64_C(1) << 34)
+/* IA32_PERF_CAPABILITIES: trap, registers, record format, baseline, output to Processor Trace, timing */
+#define PERF_CAPABILITIES_PEBS      UINT64_C(0x34fc0)
+/* IA32_XSS */
+#define XSS_PROCESSOR_TRACE         (UINT64_C(1) << 8)
+#define XSS_USER_INTERRUPTS         (UINT64_C(1) << 14)
+#define XSS_LBR                     (UINT64_C(1) << 15)
+
+static const struct {
+    uint32_t leaf, subleaf;
+    uint8_t word, bit;
+} bits[] = {
+#define FEATURE_BIT(leaf, subleaf, word, bit, name) { leaf, subleaf, word, bit },
+#include "core/hidden_features.def"
+};
+
+static const struct {
+    uint32_t leaf, subleaf;
+} leaves[] = {
+#define FEATURE_LEAF(leaf, subleaf, name) { leaf, subleaf },
+#include "core/hidden_features.def"
+};
+
+static const struct hidden_registers registers[] = {
+#define REGISTERS(first, last, read, write, name, reason) \
+    { first, last, REGISTER_##read, REGISTER_##write },
+#include "core/hidden_features.def"
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* A set of the leaves that have a row, by their low bits, so that most answers pass at once. */
+#define IN_SET(leaf)    (UINT64_C(1) << ((leaf) & 63))
+static const uint64_t leaf_set = 0
+#define FEATURE_BIT(leaf, subleaf, word, bit, name) | IN_SET(leaf)
+#define FEATURE_LEAF(leaf, subleaf, name) | IN_SET(leaf)
+#include "core/hidden_features.def"
+    ;
+
+void hidden_features_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t words[4])
+{
+    if (!(leaf_set & IN_SET(leaf)))
+        return;
+    for (unsigned i = 0; i < COUNT(bits); i++) {
+        if (bits[i].leaf == leaf && (bits[i].subleaf == ANY || bits[i].subleaf == subleaf))
+            words[bits[i].word] &= ~(UINT32_C(1) << bits[i].bit);
+    }
+    for (unsigned i = 0; i < COUNT(leaves); i++) {
+        if (leaves[i].leaf == leaf && (leaves[i].subleaf == ANY || leaves[i].subleaf == subleaf))
+            memset(words, 0, 4 * sizeof words[0]);
+    }
+}
+
+const struct hidden_registers *hidden_registers_row(unsigned row)
+{
+    return row < COUNT(registers) ? &registers[row] : NULL;
+}
+
+const struct hidden_registers *hidden_registers_of(uint32_t index)
+{
+    for (unsigned i = 0; i < COUNT(registers); i++) {
+        if (index - registers[i].first <= registers[i].last - registers[i].first)
+            return &registers[i];
+    }
+    return NULL;
+}
+
+bool hidden_debug_control_legal(uint64_t value)
+{
+    return !(value & (DEBUGCTL_TR | DEBUGCTL_BTS | DEBUGCTL_BTINT | DEBUGCTL_BTS_OFF_OS
+                      | DEBUGCTL_BTS_OFF_USR));
+}
+
+uint64_t hidden_misc_enable_read(uint64_t value, bool debug_store)
+{
+    return debug_store ? value | MISC_ENABLE_BTS_UNAVAILABLE | MISC_ENABLE_PEBS_UNAVAILABLE : value;
+}
+
+/* What says what is there is read-only in the hardware, too. */
+uint64_t hidden_misc_enable_write(uint64_t value, uint64_t old)
+{
+    uint64_t kept = MISC_ENABLE_BTS_UNAVAILABLE | MISC_ENABLE_PEBS_UNAVAILABLE;
+
+    if (!(old & MISC_ENABLE_XD_DISABLE))
+        kept |= MISC_ENABLE_XD_DISABLE;
+    return (value & ~kept) | (old & kept);
+}
+
+uint64_t hidden_perf_capabilities_read(uint64_t value)
+{
+    return value & ~PERF_CAPABILITIES_PEBS;
+}
+
+bool hidden_xss_legal(uint64_t value)
+{
+    return !(value & (XSS_PROCESSOR_TRACE | XSS_USER_INTERRUPTS | XSS_LBR));
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What of the processor a guest is not shown (hidden_features.def): the answers. Pure. */
+#ifndef SEXTANT_CORE_HIDDEN_FEATURES_H
+#define SEXTANT_CORE_HIDDEN_FEATURES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Takes away what the table hides of CPUID's answer for any processor: words are EAX, EBX, ECX, EDX. */
+void hidden_features_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t words[4]);
+
+/* What becomes of an access to a register. */
+enum register_access { REGISTER_PASS, REGISTER_REFUSE, REGISTER_IGNORE };
+
+struct hidden_registers {
+    uint32_t first, last;
+    enum register_access read, write;
+};
+
+/* The rows of the table, ascending in no order and without overlap: NULL at `row` behind the last one. */
+const struct hidden_registers *hidden_registers_row(unsigned row);
+
+/* The row of an MSR; NULL when the table has none. */
+const struct hidden_registers *hidden_registers_of(uint32_t index);
+
+/* IA32_DEBUGCTL: false where a guest may not write the value: branch trace messages and their store (SDM
+ * Vol 3: Debug, Branch Profile, TSC > Branch Trace Messages; Branch Trace Store), whose bits are reserved
+ * without a debug store. The hardware judges the rest. */
+bool hidden_debug_control_legal(uint64_t value);
+
+/* IA32_MISC_ENABLE as a guest reads it: with "unavailable" of branch trace store and PEBS if the processor
+ * has a debug store. */
+uint64_t hidden_misc_enable_read(uint64_t value, bool debug_store);
+
+/* What is written when a guest writes IA32_MISC_ENABLE, which now is `old`: it cannot take execute-disable
+ * from the host, whose page tables use it. */
+uint64_t hidden_misc_enable_write(uint64_t value, uint64_t old);
+
+/* IA32_PERF_CAPABILITIES without PEBS. */
+uint64_t hidden_perf_capabilities_read(uint64_t value);
+
+/* IA32_XSS: false where it has a component whose registers are refused: XRSTORS would load them (SDM Vol
+ * 1: Managing State Using the XSAVE Feature Set > Enabling the XSAVE Feature Set and XSAVE-Enabled
+ * Features). */
+bool hidden_xss_legal(uint64_t value);
+
+#endif
