@@ -8,18 +8,23 @@
 #include "boot/build_id.h"
 #include "core/cpu.h"
 #include "core/hidden.h"
+#include "core/hidden_features.h"
 #include "core/version.h"
 #include "lib/console.h"
 #include "lib/format.h"
 #include "probe/report.h"
 #include "probe/selftest.h"
 #include "strategies/bind.h"
+#include "x86/msr.h"
 
 #define NOTES               16
 #define NOTE_SIZE           512
 #define DIFFERENCES         64
 #define DIFFERENCES_A_CPU   8
 #define DEFAULT_PHYSICAL_ADDRESS_BITS 36
+#define LEAF_MEMORY_ENCRYPTION 0x8000001f
+#define   MEMORY_ENCRYPTION_SME (1u << 0)
+#define EXTENDED_ECX_TME    (1u << 13)
 
 /* From the linker script. */
 extern const char build_id_note[], build_id_note_end[];
@@ -46,8 +51,21 @@ void findings_note(const char *sentence)
     note_count++;
 }
 
+/* Leaves and bits first: the registers are only there with them. */
+static void find_memory_encryption(struct memory_encryption *encryption)
+{
+    uint32_t amd = raw_cpuid_word(&raw, LEAF_MEMORY_ENCRYPTION, 0, RAW_EAX);
+
+    memset(encryption, 0, sizeof *encryption);
+    if (amd & MEMORY_ENCRYPTION_SME && msr_read_safe(MSR_SYSCFG, &encryption->syscfg))
+        encryption->amd_sizes = raw_cpuid_word(&raw, LEAF_MEMORY_ENCRYPTION, 0, RAW_EBX);
+    if (raw_cpuid_word(&raw, 7, 0, RAW_ECX) & EXTENDED_ECX_TME)
+        msr_read_safe(MSR_IA32_TME_ACTIVATE, &encryption->tme_activate);
+}
+
 void findings_probe(struct machine *facts)
 {
+    struct memory_encryption encryption;
     uint64_t apic_base;
 
     raw_collect(&raw);
@@ -61,6 +79,8 @@ void findings_probe(struct machine *facts)
     facts->physical_address_bits = capabilities.physical_address_bits
                                  ? capabilities.physical_address_bits
                                  : DEFAULT_PHYSICAL_ADDRESS_BITS;
+    find_memory_encryption(&encryption);
+    facts->physical_address_bits = hidden_address_bits(facts->physical_address_bits, &encryption);
     if (raw_msr_value(&raw, MSR_IA32_APIC_BASE, &apic_base))
         facts->apic_base = apic_base & UINT64_C(0x000ffffffffff000);
     facts->cpuid_signature = raw_cpuid_word(&raw, 1, 0, RAW_EAX);

@@ -21,6 +21,8 @@
 #define   EXTENDED_ECX_OSPKE        (1u << 4)
 #define   EXTENDED_EDX_ARCH_CAPABILITIES (1u << 29)
 #define LEAF_AMD_FEATURES           0x80000001
+#define LEAF_ADDRESS_SIZES          0x80000008
+#define   ADDRESS_SIZES_PHYSICAL    0xffu
 
 #define LEAF_SEXTANT                0x40000000
 #define LEAF_INTERFACE              0x40000001
@@ -127,6 +129,10 @@ static void filter(struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t wo
     case LEAF_AMD_FEATURES:
         if (cpu->apic.mode == APIC_MODE_DISABLED)
             words[3] &= ~FEATURES_EDX_APIC;
+        break;
+    case LEAF_ADDRESS_SIZES:
+        if ((words[0] & ADDRESS_SIZES_PHYSICAL) > machine.physical_address_bits)
+            words[0] = (words[0] & ~ADDRESS_SIZES_PHYSICAL) | machine.physical_address_bits;
         break;
     default:
         return;

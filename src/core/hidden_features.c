@@ -26,6 +26,15 @@
 #define XSS_PROCESSOR_TRACE         (UINT64_C(1) << 8)
 #define XSS_USER_INTERRUPTS         (UINT64_C(1) << 14)
 #define XSS_LBR                     (UINT64_C(1) << 15)
+/* SYSCFG; CPUID leaf 0x8000001f EBX: position of the bit, and how many bits fewer an address has */
+#define SYSCFG_MEM_ENCRYPT          (UINT64_C(1) << 23)
+#define AMD_POSITION                0x3fu
+#define AMD_REDUCTION_SHIFT         6
+#define AMD_REDUCTION               0x3fu
+/* IA32_TME_ACTIVATE */
+#define TME_ENABLED                 (UINT64_C(1) << 1)
+#define TME_KEYID_BITS_SHIFT        32
+#define TME_KEYID_BITS              0xfu
 
 static const struct {
     uint32_t leaf, subleaf;
@@ -115,4 +124,20 @@ uint64_t hidden_perf_capabilities_read(uint64_t value)
 bool hidden_xss_legal(uint64_t value)
 {
     return !(value & (XSS_PROCESSOR_TRACE | XSS_USER_INTERRUPTS | XSS_LBR));
+}
+
+uint8_t hidden_address_bits(uint8_t bits, const struct memory_encryption *encryption)
+{
+    unsigned reduction = 0;
+
+    if (encryption->syscfg & SYSCFG_MEM_ENCRYPT) {
+        unsigned position = encryption->amd_sizes & AMD_POSITION;
+
+        reduction = encryption->amd_sizes >> AMD_REDUCTION_SHIFT & AMD_REDUCTION;
+        if (position && position < bits && bits - position > reduction)
+            reduction = bits - position;
+    }
+    if (encryption->tme_activate & TME_ENABLED)
+        reduction += encryption->tme_activate >> TME_KEYID_BITS_SHIFT & TME_KEYID_BITS;
+    return (uint8_t)(reduction < bits ? bits - reduction : bits);
 }

@@ -44,4 +44,16 @@ uint64_t hidden_perf_capabilities_read(uint64_t value);
  * Features). */
 bool hidden_xss_legal(uint64_t value);
 
+/* How memory encryption is set up: zeros where there is none. */
+struct memory_encryption {
+    uint64_t syscfg;            /* AMD: SYSCFG, and CPUID leaf 0x8000001f EBX */
+    uint32_t amd_sizes;
+    uint64_t tme_activate;      /* Intel: IA32_TME_ACTIVATE */
+};
+
+/* Bits of a physical address that name memory, of `bits` that CPUID leaf 0x80000008 shows. Those above
+ * choose a key: the same memory, the hypervisor's too, would have several addresses (APM Vol 2: Secure
+ * Memory Encryption > Encrypted Memory Overview; SDM Vol 3: Total Memory Encryption). */
+uint8_t hidden_address_bits(uint8_t bits, const struct memory_encryption *encryption);
+
 #endif

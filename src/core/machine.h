@@ -20,7 +20,7 @@ struct machine {
     bool halt_needs_exit;       /* a virtual interrupt does not wake a guest that halts with it requested */
     bool x2apic;                /* the processor has it, whether or not the guest sees it */
     bool x2apic_only;           /* guest.x2apic=only: every CPU starts in x2APIC mode and stays */
-    uint8_t physical_address_bits;
+    uint8_t physical_address_bits;  /* without those that choose a key of memory encryption */
     uint32_t cpuid_signature;   /* leaf 1 EAX */
     uint64_t apic_base;         /* physical address of the local APICs' page; 0: there is none */
     uint64_t physical_end;      /* first address above RAM and below it every firmware range */

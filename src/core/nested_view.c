@@ -128,6 +128,8 @@ static uint64_t pointer_entry(unsigned index)
 {
     uint64_t address = index * SIZE_1G, *directory = directories[index];
 
+    if (address >> machine.physical_address_bits)
+        return 0;
     if (format->pages_1g && !overlaps_special(address, SIZE_1G)) {
         if (has_one_type(address, SIZE_1G))
             return page_entry(address, SIZE_1G, PAGE_READ_WRITE);

@@ -22,6 +22,7 @@
 #define MSR_IA32_PERF_CAPABILITIES  0x00000345
 #define MSR_X2APIC_FIRST            0x00000800
 #define MSR_X2APIC_LAST             0x000008ff
+#define MSR_IA32_TME_ACTIVATE       0x00000982
 #define MSR_IA32_XSS                0x00000da0
 #define MSR_EFER                    0xc0000080
 #define   EFER_SCE                  (UINT64_C(1) << 0)
@@ -32,6 +33,7 @@
 #define   EFER_LMSLE                (UINT64_C(1) << 13)
 #define   EFER_FFXSR                (UINT64_C(1) << 14)
 #define   EFER_TCE                  (UINT64_C(1) << 15)
+#define MSR_SYSCFG                  0xc0010010
 #define MSR_VM_CR                   0xc0010114
 #define   VM_CR_R_INIT              (UINT64_C(1) << 1)
 #define   VM_CR_LOCK                (UINT64_C(1) << 3)

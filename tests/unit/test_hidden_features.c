@@ -204,6 +204,27 @@ static void xss_and_cpuid_agree(void **state)
         assert_int_equal(hidden_xss_legal(BIT(bit)), words[2] >> bit & 1);
 }
 
+/* EPYC: bit 47, 5 bits fewer; Milan: bit 51 of 52, 6 fewer; a processor that does not count its own bit. */
+static void addresses_without_keys(void **state)
+{
+    const struct memory_encryption none = { 0 }, off = { 0, 0x16f, 0 }, locked = { 0, 0, 1 };
+    const struct memory_encryption epyc = { BIT(23), 0x16f, 0 }, milan = { BIT(23), 0x1b3, 0 };
+    const struct memory_encryption uncounted = { BIT(23), 47, 0 }, absurd = { BIT(23), 0xfff, BIT(1) };
+    const struct memory_encryption tme = { 0, 0, BIT(0) | BIT(1) };
+    const struct memory_encryption keys = { 0, 0, BIT(0) | BIT(1) | UINT64_C(6) << 32 };
+
+    (void)state;
+    assert_int_equal(hidden_address_bits(48, &none), 48);
+    assert_int_equal(hidden_address_bits(48, &off), 48);
+    assert_int_equal(hidden_address_bits(48, &epyc), 43);
+    assert_int_equal(hidden_address_bits(52, &milan), 46);
+    assert_int_equal(hidden_address_bits(48, &uncounted), 47);
+    assert_int_equal(hidden_address_bits(36, &absurd), 36);
+    assert_int_equal(hidden_address_bits(46, &locked), 46);
+    assert_int_equal(hidden_address_bits(46, &tme), 46);
+    assert_int_equal(hidden_address_bits(52, &keys), 46);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +237,7 @@ int main(void)
         cmocka_unit_test(perf_capabilities_without_pebs),
         cmocka_unit_test(xss_without_refused_registers),
         cmocka_unit_test(xss_and_cpuid_agree),
+        cmocka_unit_test(addresses_without_keys),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
