@@ -14,17 +14,18 @@
 #define FAULT_RESERVED      (1u << 3)
 #define PAGE_SIZE           4096u
 
-void *guest_memory_at(uint64_t physical, size_t size)
+void *guest_memory_at(const struct cpu *cpu, uint64_t physical, size_t size)
 {
-    if (hidden_contains(physical) || apic_message_address(physical))
+    bool apic = cpu->apic.mode == APIC_MODE_XAPIC && (physical & ~UINT64_C(0xfff)) == cpu->apic.base;
+
+    if (apic || hidden_contains(physical) || apic_message_address(physical))
         return NULL;
     return physical_pointer(physical, size);
 }
 
 static void *page(const void *context, uint64_t physical)
 {
-    (void)context;
-    return guest_memory_at(physical, PAGE_SIZE);
+    return guest_memory_at(context, physical, PAGE_SIZE);
 }
 
 /* These are implicit accesses, for which RFLAGS.AC does not open the user's pages: the flags stay 0. */
@@ -39,6 +40,7 @@ static bool walk(struct cpu *cpu, uint32_t linear, uint32_t access, uint64_t *ph
         .physical_bits = machine.physical_address_bits,
         .pages_1g = machine.pages_1g,
         .page = page,
+        .context = cpu,
     };
     unsigned kind = (access & GUEST_ACCESS_WRITE ? PAGING_WRITE : 0)
                   | (access & GUEST_ACCESS_USER ? PAGING_USER : 0);
@@ -67,7 +69,7 @@ bool guest_copy(struct cpu *cpu, uint32_t linear, void *memory, size_t size, uin
             here = size;
         if (paging && !walk(cpu, linear, access, &physical, fault))
             return false;
-        target = guest_memory_at(physical, here);
+        target = guest_memory_at(cpu, physical, here);
         if (!target) {
             *fault = (struct guest_page_fault){ linear, access | FAULT_PRESENT | FAULT_RESERVED };
             return false;

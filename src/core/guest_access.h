@@ -27,8 +27,9 @@ struct guest_page_fault {
 bool guest_copy(struct cpu *cpu, uint32_t linear, void *memory, size_t size, uint32_t access,
                 struct guest_page_fault *fault);
 
-/* Where the host reaches [physical, physical + size), which lies within a page; NULL when that is not
- * memory of the guest's: hidden, the APICs' message addresses, beyond the direct map. Any CPU. */
-void *guest_memory_at(uint64_t physical, size_t size);
+/* Where the host reaches [physical, physical + size), which lies within a page, for the guest of `cpu`; NULL
+ * when that is not memory as this CPU sees it: its local APIC's page, hidden, the APICs' message
+ * addresses, beyond the direct map. */
+void *guest_memory_at(const struct cpu *cpu, uint64_t physical, size_t size);
 
 #endif

@@ -60,7 +60,7 @@ static bool push(void *context, uint32_t linear, const void *from, size_t size, 
 static bool load_cr3(void *context, uint32_t cr3)
 {
     uint64_t beyond = ~((UINT64_C(1) << machine.physical_address_bits) - 1);
-    const uint64_t *table = guest_memory_at(cr3 & ~31u, PDPTES * 8);
+    const uint64_t *table = guest_memory_at(context, cr3 & ~31u, PDPTES * 8);
     uint64_t entry[PDPTES];
 
     vmx_register_write(context, GUEST_CR3, cr3);
