@@ -335,8 +335,11 @@ bool nested_view_restore(struct cpu *cpu, uint64_t guest_physical)
     return false;
 }
 
+/* The APIC's page counts also when tables ran out and nothing but a missing entry watches it. */
 static bool has_override(const struct cpu *cpu, uint64_t address, uint64_t size)
 {
+    if (cpu->apic.base - address < size)
+        return true;
     for (unsigned i = 0; i < cpu->view.override_count; i++) {
         if (cpu->view.override[i].guest_physical - address < size)
             return true;
@@ -359,9 +362,8 @@ static uint64_t size_for(const struct cpu *cpu, uint64_t guest_physical)
     return fits(cpu, guest_physical, SIZE_2M) ? SIZE_2M : SIZE_4K;
 }
 
-static bool fill(struct cpu *cpu, uint64_t guest_physical)
+static bool fill(struct cpu *cpu, uint64_t guest_physical, uint64_t size)
 {
-    uint64_t size = size_for(cpu, guest_physical);
     unsigned level = size == SIZE_1G ? 3 : size == SIZE_2M ? 2 : 1;
     uint64_t *table = walk(cpu, guest_physical, level);
 
@@ -387,19 +389,31 @@ static void forget_step(struct cpu *cpu)
     rebuild(cpu);
 }
 
+/* With too few tables for small pages the memory types of 2 MiB are taken together. Only beside an APIC
+ * page that was moved above 512 GiB even that may not fit: then its entries go, and as none maps it, it
+ * stays watched. */
+static COLD void fill_somehow(struct cpu *cpu, uint64_t guest_physical, uint64_t size)
+{
+    forget_step(cpu);
+    if (fill(cpu, guest_physical, size))
+        return;
+    if (size == SIZE_4K && !has_override(cpu, guest_physical & ~(SIZE_2M - 1), SIZE_2M)
+        && fill(cpu, guest_physical, SIZE_2M))
+        return;
+    cpu->view.override_count = 1;
+    rebuild(cpu);
+    fill(cpu, guest_physical, size);
+}
+
 bool nested_view_fill(struct cpu *cpu, uint64_t guest_physical)
 {
+    uint64_t size;
+
     if (guest_physical >> machine.physical_address_bits)
         return false;
-    if (fill(cpu, guest_physical))
-        return true;
-    forget_step(cpu);
-    if (!fill(cpu, guest_physical)) {
-        /* A page moved above 512 GiB may leave too few tables: the guest must go on. */
-        cpu->view.override_count = 1;
-        rebuild(cpu);
-        fill(cpu, guest_physical);
-    }
+    size = size_for(cpu, guest_physical);
+    if (!fill(cpu, guest_physical, size))
+        fill_somehow(cpu, guest_physical, size);
     return true;
 }
 
