@@ -17,6 +17,7 @@ struct machine {
     bool decode_assists;        /* an exit gives its instruction's bytes: self-tested, else false */
     bool debug_cause_hidden;    /* a #DB that exits leaves DR6 as it was: Bochs' SVM, self-tested */
     bool interrupts_need_if;    /* no exit for one while a guest that was entered with IF=0 keeps that */
+    bool exceptions_exit;       /* an exit behind the delivery of one saves where it was raised: VMX on Bochs */
     bool halt_needs_exit;       /* a virtual interrupt does not wake a guest that halts with it requested */
     bool x2apic;                /* the processor has it, whether or not the guest sees it */
     bool x2apic_only;           /* guest.x2apic=only: every CPU starts in x2APIC mode and stays */

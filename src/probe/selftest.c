@@ -12,6 +12,7 @@
 #include "core/vcpu.h"
 #include "probe/selftest_apicv.h"
 #include "probe/selftest_decode_assists.h"
+#include "probe/selftest_exceptions.h"
 #include "probe/selftest_measure.h"
 #include "probe/selftest_nmi.h"
 #include "probe/selftest_startup.h"
@@ -287,6 +288,8 @@ size_t selftest_run(struct capabilities *capabilities, enum backend_id id,
         return 0;
     cpu->registers = &registers;
     prepare(cpu, capabilities);
+    if (!refusal[0] && id == BACKEND_VMX)
+        selftest_exceptions(cpu);
     count = test_capabilities(cpu, capabilities, id, results, room);
     count += test_strategies(cpu, capabilities, id, results + count, room - count);
     if (!refusal[0])

@@ -5,6 +5,7 @@
 #include "core/ending.h"
 #include "core/guest_memory.h"
 #include "core/hidden.h"
+#include "core/machine.h"
 #include "vmx/vmx.h"
 #include "x86/msr.h"
 #include "x86/registers.h"
@@ -23,6 +24,11 @@
 SEALED uint64_t vmx_cr0_fixed, vmx_cr4_fixed, vmx_cr0_bounds[2], vmx_cr4_bounds[2];
 SEALED uint8_t vmx_linear_bits;
 SEALED static uint64_t cr0_mask, cr4_mask;
+
+static uint32_t intercepted(void)
+{
+    return machine.exceptions_exit ? ALL_BUT_NMI : ALWAYS_INTERCEPTED;
+}
 
 /* Bits of CR0 and CR4 that are not the guest's: those that VMX fixes, which the guest sees as it
  * set them; CD and NW, since the host's caches stay on (SDM Vol 3: Guest/Host Masks and Read
@@ -67,7 +73,7 @@ static void initialise_switched(struct cpu *cpu)
 
 static void initialise_controls(void)
 {
-    vmcs_write(VMCS_EXCEPTION_BITMAP, ALWAYS_INTERCEPTED);
+    vmcs_write(VMCS_EXCEPTION_BITMAP, intercepted());
     vmcs_write(VMCS_PAGE_FAULT_ERROR_MASK, 0);
     vmcs_write(VMCS_PAGE_FAULT_ERROR_MATCH, 0);
     vmcs_write(VMCS_CR3_TARGET_COUNT, 0);
@@ -330,13 +336,13 @@ void vmx_step_restore(struct cpu *cpu, const struct step_registers *in)
     (void)cpu;
     vmcs_write(VMCS_GUEST_RFLAGS, in->rflags);
     dr6_write(in->dr6);
-    vmcs_write(VMCS_EXCEPTION_BITMAP, ALWAYS_INTERCEPTED);
+    vmcs_write(VMCS_EXCEPTION_BITMAP, intercepted());
 }
 
 void vmx_exceptions_intercept(struct cpu *cpu, uint32_t vectors)
 {
     (void)cpu;
-    vmcs_write(VMCS_EXCEPTION_BITMAP, ALWAYS_INTERCEPTED | vectors);
+    vmcs_write(VMCS_EXCEPTION_BITMAP, intercepted() | vectors);
 }
 
 void vmx_nmi_window_request(struct cpu *cpu, bool wanted)
