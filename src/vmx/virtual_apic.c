@@ -462,24 +462,48 @@ void vmx_exit_apic_write(struct cpu *cpu)
         refresh(cpu, start);
 }
 
+/* What the hardware's registers do not show: what is virtual, and ICR. */
+static bool is_ours(uint32_t offset)
+{
+    return offset == APIC_TPR || offset == APIC_APR || offset == APIC_ICR_LOW || offset == APIC_ICR_HIGH
+        || is_virtual(offset);
+}
+
+static uint32_t read_ours(struct cpu *cpu, uint32_t offset)
+{
+    const uint8_t *page = of(cpu)->page;
+
+    switch (offset) {
+    case APIC_PPR:
+        return vector_processor_priority(page[APIC_TPR], vector_register_highest(page, APIC_ISR0));
+    case APIC_APR:
+        return vector_arbitration_priority(page[APIC_TPR], vector_register_highest(page, APIC_ISR0),
+                                           vector_register_highest(page, APIC_IRR0));
+    default:
+        return *register_at(cpu, offset);
+    }
+}
+
+bool vmx_virtual_apic_show(struct cpu *cpu, uint32_t offset, uint32_t *value)
+{
+    if (!apic_policy_show(cpu, offset, value))
+        return false;
+    if (is_ours(offset))
+        *value = read_ours(cpu, offset);
+    return true;
+}
+
 void vmx_virtual_apic_snapshot(struct cpu *cpu, void *page, uint32_t offset)
 {
-    const uint8_t *from = of(cpu)->page;
-    uint8_t *to = page;
     uint32_t start = offset & ~(APIC_REGISTER_STRIDE - 1);
-    int served = vector_register_highest(from, APIC_ISR0);
 
     apic_policy_snapshot(cpu, page);
-    memcpy(to + APIC_TPR, from + APIC_TPR, 4);
-    memcpy(to + APIC_ISR0, from + APIC_ISR0, APIC_ESR - APIC_ISR0);
-    memcpy(to + APIC_ICR_LOW, from + APIC_ICR_LOW, 4);
-    memcpy(to + APIC_ICR_HIGH, from + APIC_ICR_HIGH, 4);
-    *(uint32_t *)(to + APIC_PPR) = vector_processor_priority(from[APIC_TPR], served);
-    *(uint32_t *)(to + APIC_APR) =
-        vector_arbitration_priority(from[APIC_TPR], served,
-                                    vector_register_highest(from, APIC_IRR0));
+    for (uint32_t each = APIC_ID; each <= APIC_ICR_HIGH; each += APIC_REGISTER_STRIDE) {
+        if (is_ours(each))
+            *(uint32_t *)((uint8_t *)page + each) = read_ours(cpu, each);
+    }
     if (start && !apic_register_at(start))
-        *(uint32_t *)(to + start) = apic_policy_read(cpu, start);
+        *(uint32_t *)((uint8_t *)page + start) = apic_policy_read(cpu, start);
 }
 
 /* ---- before an entry ---- */

@@ -53,6 +53,10 @@ uint64_t vmx_apic_access_page(void);
  * does not know, at `offset`, is read from the hardware, which remembers the error. */
 void vmx_virtual_apic_snapshot(struct cpu *cpu, void *page, uint32_t offset);
 
+/* What the guest would read from one register, at `offset` (a multiple of 16); false when it does not
+ * exist or shows nothing. */
+bool vmx_virtual_apic_show(struct cpu *cpu, uint32_t offset, uint32_t *value);
+
 /* A 32-bit write of the guest to the register at `offset` (a multiple of 16) that the processor did
  * not carry out. */
 void vmx_virtual_apic_write(struct cpu *cpu, uint32_t offset, uint32_t value);

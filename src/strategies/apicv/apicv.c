@@ -5,9 +5,10 @@
  * writes exit once they are done (vmx/virtual_apic.c).
  *
  * What the processor does not virtualize exits before it is done: the current count and PPR, wide
- * and misaligned accesses, registers that are read-only or do not exist. Such an instruction is
- * stepped on a shadow page that shows what it would read, and the register that was written first
- * (and only that) is replayed. */
+ * and misaligned accesses, registers that are read-only or do not exist. The plain instruction is
+ * carried out (apic/emulate.c). Any other is stepped on a shadow page that shows what it would read,
+ * and the register that was written first (and only that) is replayed. */
+#include "apic/emulate.h"
 #include "apic/registers.h"
 #include "core/advance.h"
 #include "core/backend.h"
@@ -30,6 +31,11 @@ static void attach(struct cpu *cpu)
     vmx_virtual_apic_start(cpu);
 }
 
+static const struct apic_emulation registers = {
+    .show = vmx_virtual_apic_show,
+    .write = vmx_virtual_apic_write,
+};
+
 static bool view_was_built_anew(struct cpu *cpu)
 {
     return !(cpu->step.owners & STEP_OWNER_APIC)
@@ -47,6 +53,8 @@ static void fault(struct cpu *cpu, uint64_t guest_physical, bool write)
         map_between_steps(cpu);
         return;
     }
+    if (apic_emulate(cpu, guest_physical, write, &registers))
+        return;
     if (!(cpu->step.owners & STEP_OWNER_APIC)) {
         vmx_virtual_apic_snapshot(cpu, shadow, offset);
         apic->faulted_on_write = false;

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Only the plain case is carried out: one aligned 32-bit register, at CPL 0 to 2, nobody debugging. All the
+ * rest is the step's, as if this were not there: the guest cannot tell which it was.
+ *
+ * Another CPU may have changed the instruction since it faulted. What is found is what the processor
+ * would have executed a moment later, but only if its own operand is the register that faulted: the
+ * address is computed and translated anew, with the rights of the access. */
+#include "apic/emulate.h"
+
+#include <stddef.h>
+
+#include "apic/registers.h"
+#include "core/backend.h"
+#include "core/cpu.h"
+#include "core/guest_memory.h"
+#include "core/machine.h"
+#include "core/step.h"
+#include "instruction/instruction.h"
+#include "x86/registers.h"
+
+#define RAX             0
+#define RCX             1
+#define RSP             4
+#define RSI             6
+#define RDI             7
+
+#define DR7_ENABLED     UINT64_C(0xff)
+
+/* One access to the page: the guest's state, its next instruction, and what that is. */
+struct access {
+    struct execution_state state;
+    struct guest_code code;
+    struct instruction instruction;
+};
+
+static uint64_t *general(struct cpu *cpu, unsigned number)
+{
+    return &cpu->registers->rax + number;
+}
+
+static uint64_t register_value(struct cpu *cpu, unsigned number)
+{
+    return number == RSP ? backend->register_read(cpu, GUEST_RSP) : *general(cpu, number);
+}
+
+static uint64_t mask_of(unsigned size)
+{
+    return size == 8 ? ~UINT64_C(0) : (UINT64_C(1) << 8 * size) - 1;
+}
+
+/* What can be carried out here. RSP is the backend's to write, and nobody loads it from an APIC. */
+static bool is_plain(const struct instruction *instruction, bool write)
+{
+    if (instruction->memory_size != 4 || instruction->locked)
+        return false;
+    if (write ? !instruction_writes_memory(instruction) : !instruction_reads_memory(instruction))
+        return false;
+    return instruction->other != OTHER_REGISTER || instruction->reg != RSP
+           || instruction->operation == OPERATION_STORE;
+}
+
+/* Code that is not 64-bit must end within its segment, and must not wrap around. */
+static bool stays_in_segment(struct cpu *cpu, const struct access *access)
+{
+    uint64_t end = access->state.rip + access->instruction.length;
+    struct segment_state cs;
+
+    if (access->code.width == 64)
+        return true;
+    backend->segment_read(cpu, GUEST_CS, &cs);
+    return end - 1 <= cs.limit && end <= mask_of(access->code.width / 8);
+}
+
+/* The operand's offset in its segment. BT and its like reach beyond it, by their register. */
+static uint64_t effective_address(struct cpu *cpu, const struct access *access, unsigned base)
+{
+    const struct instruction *instruction = &access->instruction;
+    uint64_t address = (uint64_t)instruction->displacement;
+
+    if (base == INSTRUCTION_RIP)
+        address += access->state.rip + instruction->length;
+    else if (base != INSTRUCTION_NO_REGISTER)
+        address += register_value(cpu, base);
+    if (instruction->index != INSTRUCTION_NO_REGISTER)
+        address += register_value(cpu, instruction->index) << instruction->scale;
+    if (instruction->operation >= OPERATION_BT && instruction->other == OTHER_REGISTER)
+        address += (uint64_t)((int64_t)(int32_t)register_value(cpu, instruction->reg) >> 5) * 4;
+    return address & mask_of(instruction->address_size);
+}
+
+/* SDM Vol 3: Protection > Limit Checking; Type Checking. Expand-down segments are left to the
+ * processor. */
+static bool segment_allows(const struct execution_state *state,
+                           const struct segment_state *segment, uint64_t offset, bool write)
+{
+    unsigned type = segment->attributes;
+
+    if (offset + 3 > segment->limit)
+        return false;
+    if (!(state->cr0 & CR0_PE))
+        return true;
+    if (!(type & SEGMENT_PRESENT) || !(type & SEGMENT_NOT_SYSTEM))
+        return false;
+    if (type & SEGMENT_CODE)
+        return !write && type & SEGMENT_WRITABLE;
+    return !(type & SEGMENT_EXPAND_DOWN) && (!write || type & SEGMENT_WRITABLE);
+}
+
+/* False when the processor would refuse the segment. */
+static bool linear_address(struct cpu *cpu, const struct access *access, unsigned segment,
+                           uint64_t offset, bool write, uint64_t *linear)
+{
+    struct segment_state state;
+
+    *linear = offset;
+    if (access->code.width == 64 && segment < SEGMENT_FS)
+        return true;
+    backend->segment_read(cpu, (enum guest_segment)segment, &state);
+    *linear += state.base;
+    if (access->code.width == 64)
+        return true;
+    *linear = (uint32_t)*linear;
+    return segment_allows(&access->state, &state, offset, write);
+}
+
+/* True when the instruction's operand in memory is the register that faulted. */
+static bool reaches(struct cpu *cpu, const struct access *access, uint64_t guest_physical)
+{
+    const struct instruction *instruction = &access->instruction;
+    bool write = instruction_writes_memory(instruction);
+    unsigned segment = instruction->operation == OPERATION_MOVS ? (unsigned)SEGMENT_ES
+                                                                : instruction->segment;
+    uint64_t linear, physical;
+
+    return linear_address(cpu, access, segment,
+                          effective_address(cpu, access, instruction->base), write, &linear)
+           && guest_translate(cpu, &access->state, linear, write ? PAGING_WRITE : 0, &physical)
+           && physical == guest_physical;
+}
+
+static bool read_source(struct cpu *cpu, const struct access *access, uint32_t *value)
+{
+    uint64_t linear;
+
+    return linear_address(cpu, access, access->instruction.segment,
+                          effective_address(cpu, access, RSI), false, &linear)
+           && guest_read_4(cpu, &access->state, linear, value);
+}
+
+/* Adds to a register as wide as an address; 32 bits clear the upper half. */
+static void add_to(uint64_t *which, int64_t by, unsigned size)
+{
+    uint64_t sum = *which + (uint64_t)by;
+
+    if (size == 2)
+        *which = (*which & ~UINT64_C(0xffff)) | (sum & 0xffff);
+    else
+        *which = sum & mask_of(size);
+}
+
+static bool is_string(const struct instruction *instruction)
+{
+    return instruction->operation >= OPERATION_STOS && instruction->operation <= OPERATION_MOVS;
+}
+
+/* One iteration of a string instruction; true when it was the last. */
+static bool end_of_string(struct cpu *cpu, const struct instruction *instruction, uint64_t rflags)
+{
+    int64_t by = rflags & RFLAGS_DF ? -4 : 4;
+    unsigned size = instruction->address_size;
+
+    if (instruction->operation != OPERATION_STOS)
+        add_to(general(cpu, RSI), by, size);
+    if (instruction->operation != OPERATION_LODS)
+        add_to(general(cpu, RDI), by, size);
+    if (!instruction->repeated)
+        return true;
+    add_to(general(cpu, RCX), -1, size);
+    return !(*general(cpu, RCX) & mask_of(size));
+}
+
+/* Registers, flags, RIP: the instruction is over, or an iteration of it, after which RF keeps a
+ * breakpoint on it quiet (SDM Vol 3: Debug Exceptions > Instruction-Breakpoint Exception Condition). */
+static void complete(struct cpu *cpu, const struct access *access,
+                     const struct instruction_values *values)
+{
+    const struct instruction *instruction = &access->instruction;
+
+    *general(cpu, RAX) = values->rax;
+    if (values->register_written)
+        *general(cpu, instruction->reg) = values->other;
+    if (is_string(instruction) && !end_of_string(cpu, instruction, values->rflags)) {
+        backend->register_write(cpu, GUEST_RFLAGS, values->rflags | RFLAGS_RF);
+        backend->interrupt_shadow_write(cpu, 0);
+        return;
+    }
+    if (values->rflags != access->state.rflags)
+        backend->register_write(cpu, GUEST_RFLAGS, values->rflags);
+    backend->advance(cpu, access->state.rip + instruction->length);
+}
+
+static bool carry_out(struct cpu *cpu, const struct access *access, uint32_t offset,
+                      const struct apic_emulation *registers)
+{
+    const struct instruction *instruction = &access->instruction;
+    struct instruction_values values = { .rax = *general(cpu, RAX),
+                                         .rflags = access->state.rflags };
+
+    if (instruction->repeated && !(*general(cpu, RCX) & mask_of(instruction->address_size)))
+        return false;
+    if (instruction->operation == OPERATION_MOVS && !read_source(cpu, access, &values.memory))
+        return false;
+    if (instruction->other == OTHER_IMMEDIATE)
+        values.other = (uint64_t)instruction->immediate;
+    else if (instruction->other == OTHER_REGISTER)
+        values.other = register_value(cpu, instruction->reg);
+    if (instruction_reads_memory(instruction)
+        && !registers->show(cpu, offset, &values.memory))
+        return false;
+    instruction_execute(instruction, &values);
+    complete(cpu, access, &values);
+    cpu->counters[COUNTER_APIC_DECODED]++;
+    if (instruction_writes_memory(instruction))
+        registers->write(cpu, offset, values.memory);
+    return true;
+}
+
+/* The guest's own traps are made by the step: TF, and breakpoints that may lie on the operand. */
+static bool is_debugged(struct cpu *cpu, const struct execution_state *state)
+{
+    return state->rflags & RFLAGS_TF || backend->register_read(cpu, GUEST_DR7) & DR7_ENABLED;
+}
+
+/* What the processor has fetched itself needs no walk, if it says so and it is enough. */
+static enum decoding fetch_and_decode(struct cpu *cpu, struct access *access)
+{
+    struct guest_code *code = &access->code;
+
+    if (machine.decode_assists && guest_fetch_given(cpu, &access->state, code)) {
+        enum decoding given = instruction_decode(code->bytes, code->available, code->width,
+                                                 &access->instruction);
+
+        if (given != DECODING_TRUNCATED)
+            return given;
+    }
+    guest_fetch_at(cpu, &access->state, code);
+    return instruction_decode(code->bytes, code->available, code->width, &access->instruction);
+}
+
+bool apic_emulate(struct cpu *cpu, uint64_t guest_physical, bool write,
+                  const struct apic_emulation *registers)
+{
+    uint32_t offset = guest_physical & (APIC_PAGE_SIZE - 1);
+    struct access access;
+
+    if (offset % APIC_REGISTER_STRIDE || step_active(cpu) || cpu->interrupted.valid)
+        return false;
+    backend->execution_read(cpu, &access.state);
+    if (access.state.privilege == 3 || is_debugged(cpu, &access.state))
+        return false;
+    return fetch_and_decode(cpu, &access) == DECODED
+           && is_plain(&access.instruction, write) && stays_in_segment(cpu, &access)
+           && reaches(cpu, &access, guest_physical) && carry_out(cpu, &access, offset, registers);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* An instruction that accesses the APIC's page, carried out by the host: it is fetched once, decoded, its
+ * operand computed and translated, its effect on registers and flags made. What the strategies that do
+ * not always step have in common. */
+#ifndef SEXTANT_APIC_EMULATE_H
+#define SEXTANT_APIC_EMULATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cpu;
+
+/* The registers as the strategy has them. `offset` is a multiple of 16. */
+struct apic_emulation {
+    /* False: nobody knows what the guest would read there; the instruction is then not carried out. */
+    bool (*show)(struct cpu *cpu, uint32_t offset, uint32_t *value);
+    void (*write)(struct cpu *cpu, uint32_t offset, uint32_t value);
+};
+
+/* Carries out the guest's next instruction, whose access to its APIC's page at `guest_physical` (a
+ * write, or a read) has caused this exit. False: it is none that can be, and nothing has happened. On
+ * the CPU it names, exit context, cpu->interrupted being what the exit said. */
+bool apic_emulate(struct cpu *cpu, uint64_t guest_physical, bool write,
+                  const struct apic_emulation *registers);
+
+#endif
