@@ -8,6 +8,7 @@
 
 #include "cpus.h"
 #include "tap.h"
+#include "trace.h"
 #include "x86.h"
 
 #define FIRST_TSS_SELECTOR      0x30
@@ -178,6 +179,8 @@ void interrupts_dispatch(struct frame *frame);
 void interrupts_dispatch(struct frame *frame)
 {
     interrupt_handler *handler = __atomic_load_n(&handlers[frame->vector], __ATOMIC_SEQ_CST);
+    if (frame->vector < 32)
+        trace_exception(frame);
     if (handler != NULL)
         handler(frame);
     else if (frame->vector >= 32 || !catch_fault(frame))

@@ -9,6 +9,7 @@
 
 #include "console.h"
 #include "sextant.h"
+#include "trace.h"
 #include "x86.h"
 
 #define PORT_ISA_DEBUG_EXIT 0xf4
@@ -110,6 +111,7 @@ _Noreturn void tap_end(void)
         print("# %u results, but %u planned\n", printed, planned);
         failed++;
     }
+    trace_print();
     sextant_print_counters();
     end_run(failed == 0 ? EXIT_ALL_OK : EXIT_SOME_NOT_OK);
 }

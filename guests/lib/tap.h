@@ -40,8 +40,8 @@ void tap_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void tap_differs(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Prints what Sextant has counted, when it is there, and ends the run: 0x20 (all ok) or 0x21 (some not ok, or a number of results that differs from the
- * plan) to the isa-debug-exit port 0xF4; where that port does nothing, "Shutdown" to port 0x8900
+ * Prints the trace of the exceptions (trace.h) and what Sextant has counted, when it is there, and ends
+ * the run: 0x20 (all ok) or 0x21 (some not ok, or a number of results that differs from the plan) to the isa-debug-exit port 0xF4; where that port does nothing, "Shutdown" to port 0x8900
  * (Bochs); then halts for ever.
  */
 _Noreturn void tap_end(void);
