@@ -40,10 +40,10 @@ REFUSED = ((data.Strategy("mtf", "", {"step": "mtf"}), MTF), (data.Strategy("sip
 # What `make test` runs: MTF and the floor of VMX on 3.0, VMX without MTF on 2.7, and SVM. Everything else is for `make matrix`.
 USUAL = {("bochs30-corei7_skylake_x", "auto"), ("bochs30-corei7_skylake_x", "page-dbstep"), ("bochs27-corei7_haswell_4770", "auto"),
          ("bochs30-ryzen", "auto")}
-# Bochs' x2APIC is wrong in many lines, on both sides (docs/emulators.md#bochs-x2apic); eoi and bench take ten times as long.
-UNUSUAL = ("x2apic", "eoi", "bench")
+# Bochs' x2APIC is wrong in many lines, on both sides (docs/emulators.md#bochs-x2apic); eoi, timer and bench take ten times as long.
+UNUSUAL = ("x2apic", "eoi", "timer", "bench")
 # The bare processor has what the guest must not see: its own lines decide.
-ALONE, ALONE_WITHOUT_X2APIC = ("svm",), ("apicbase", "x2apic")
+ALONE, ALONE_WITHOUT_X2APIC = ("svm",), ("apicbase", "x2apic", "timer")
 LINUX_MEMORY = 512      # MiB
 LINUX_USUAL = "bochs30-corei7_skylake_x"
 # Not sapphire_rapids: Debian's kernel does not boot on the bare model either (docs/emulators.md#bochs30-sapphire-linux).
