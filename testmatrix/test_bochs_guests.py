@@ -23,17 +23,25 @@ from test_cells import expect_refusal, unavailable, words_of_refusal
 
 AUTO = data.Strategy("auto", "the image's own choice")
 MTF, SIPI = "vmx_monitor_trap_flag", "vmx_activity_wait_for_sipi"
+VNMI, NMI_WINDOW = "vmx_virtual_nmis", "vmx_nmi_window_exiting"
 VID, X2VIRT = "vmx_virtual_interrupt_delivery", "vmx_virtualize_x2apic"
+ABOUT_NMIS = ("smp", "nmi", "interplay")
 # The floor, the other steps, and what startup=sipi does with the APIC page by itself; and what a machine must have, by hosts.toml.
 FORCED = (
     (data.Strategy("page-dbstep", "", {"startup": "icr", "apic": "page", "step": "dbstep"}), set()),
     (data.Strategy("page-mtf", "", {"startup": "icr", "apic": "page", "step": "mtf"}), {MTF}),
-    (data.Strategy("sipi", "", {"startup": "sipi"}), {SIPI}),
+    (data.Strategy("decode", "", {"startup": "icr", "apic": "decode"}), set()),
+    (data.Strategy("sipi", "", {"startup": "sipi", "apic": "passthrough", "x2apic": "passthrough"}), {SIPI, "x2apic"}),
     (data.Strategy("sipi-page-dbstep", "", {"startup": "sipi", "apic": "page", "step": "dbstep"}), {SIPI}),
     (data.Strategy("sipi-page-mtf", "", {"startup": "sipi", "apic": "page", "step": "mtf"}), {SIPI, MTF}),
     (data.Strategy("apicv", "", {"startup": "icr", "apic": "apicv"}), {VID}),
     (data.Strategy("apicv-dbstep", "", {"startup": "icr", "apic": "apicv", "step": "dbstep"}), {VID}),
     (data.Strategy("x2apic-apicv", "", {"startup": "icr", "apic": "apicv", "x2apic": "apicv"}), {VID, X2VIRT, "x2apic"}),
+    (data.Strategy("x2apic-msr", "", {"startup": "icr", "x2apic": "msr"}), {"x2apic"}),
+    (data.Strategy("x2apic-hide", "", {"startup": "icr", "x2apic": "hide"}, guests=("smp", "apic", "eoi", "nmi", "interplay")), set()),
+    (data.Strategy("vnmi", "", {"nmi": "vnmi"}, guests=ABOUT_NMIS), {VNMI, NMI_WINDOW}),
+    (data.Strategy("poll", "", {"nmi": "poll"}, guests=ABOUT_NMIS), {VNMI}),
+    (data.Strategy("iret", "", {"nmi": "iret"}, guests=ABOUT_NMIS), {"svm_np"}),
 )
 REFUSED = ((data.Strategy("mtf", "", {"step": "mtf"}), MTF), (data.Strategy("sipi", "", {"startup": "sipi"}), SIPI),
            (data.Strategy("apicv", "", {"apic": "apicv"}), VID))
@@ -66,7 +74,7 @@ def cells() -> list[object]:
             continue
         usual = (host.name, strategy.name) in USUAL
         rows += [pytest.param(host, strategy, guest, id=f"{host.name}/{strategy.name}/{guest}",
-                              marks=[] if usual and guest not in UNUSUAL else [pytest.mark.long]) for guest in guests()]
+                              marks=[] if usual and guest not in UNUSUAL else [pytest.mark.long]) for guest in guests() if "*" in strategy.guests or guest in strategy.guests]
     others = [host for host in data.hosts().values() if "bochs-model" in host.tags]
     return rows + [pytest.param(host, AUTO, "smp", id=f"{host.name}/auto/smp", marks=pytest.mark.long) for host in others]
 
