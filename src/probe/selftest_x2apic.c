@@ -14,25 +14,39 @@
 
 extern const char selftest_x2apic[];
 
-const char *selftest_x2apic_msr(struct cpu *cpu)
+void selftest_x2apic_begin(struct cpu *cpu, struct selftest_x2apic_state *before)
 {
-    const struct startup_operations *startup = binding.startup;
-    struct apic_page_state apic = cpu->apic;
-    uint64_t exits = cpu->counters[COUNTER_EXIT_MSR];
-    const char *problem;
-
+    *before = (struct selftest_x2apic_state){ .apic = cpu->apic, .startup = binding.startup };
     strategies_bind(STRATEGY_STARTUP_ICR);
     cpu->apic.mode = APIC_MODE_X2APIC;
     cpu->apic.reads_closed = false;
     binding.x2apic->mode_changed(cpu);
+}
+
+void selftest_x2apic_end(struct cpu *cpu, const struct selftest_x2apic_state *before)
+{
+    cpu->apic = before->apic;
+    binding.x2apic->mode_changed(cpu);
+    binding.startup = before->startup;
+}
+
+void selftest_x2apic_prepare_write(struct cpu *cpu)
+{
     selftest_reset(cpu, selftest_x2apic);
     cpu->registers->rax = NO_MESSAGE;
     cpu->registers->rdx = NO_DESTINATION;
-    problem = selftest_enter(cpu);
+}
 
-    cpu->apic = apic;
-    binding.x2apic->mode_changed(cpu);
-    binding.startup = startup;
+const char *selftest_x2apic_msr(struct cpu *cpu)
+{
+    uint64_t exits = cpu->counters[COUNTER_EXIT_MSR];
+    struct selftest_x2apic_state before;
+    const char *problem;
+
+    selftest_x2apic_begin(cpu, &before);
+    selftest_x2apic_prepare_write(cpu);
+    problem = selftest_enter(cpu);
+    selftest_x2apic_end(cpu, &before);
     if (!problem && cpu->counters[COUNTER_EXIT_MSR] != exits + 1)
         return "a write of ICR in x2APIC mode was not seen";
     return problem;

@@ -14,10 +14,16 @@ const char *rank_operation(enum axis axis)
 {
     static const char *const operations[AXIS_COUNT] = {
         [AXIS_APIC] = "a write to TPR",
+        [AXIS_X2APIC] = "a write to ICR in x2APIC mode",
         [AXIS_STEP] = "a step over a NOP",
     };
 
     return operations[axis];
+}
+
+bool rank_is_measured(enum axis axis)
+{
+    return axis == AXIS_APIC || axis == AXIS_STEP;
 }
 
 /* False: nothing is known. */
@@ -52,7 +58,7 @@ void rank_axis(enum axis axis, const struct strategy_cost *costs,
     for (unsigned i = 0; i < row->count; i++) {
         order[i] = (uint8_t)(row->first + i);
     }
-    if (costs == NULL || rank_operation(axis) == NULL) {
+    if (costs == NULL || !rank_is_measured(axis)) {
         return;
     }
     for (unsigned done = 0; done < row->count; done++) {

@@ -22,9 +22,13 @@ struct strategy_cost {
 /* As many as the axis with the most strategies has. */
 #define AXIS_STRATEGIES_MAX  8
 
-/* What is measured on an axis, "a write to TPR"; NULL: its strategies do not serve the guest alike (x2APIC
- * or none, an NMI at once or at the next exit), so that the documented order stays. */
+/* What is measured on an axis, "a write to TPR", for the report; NULL: nothing is. */
 const char *rank_operation(enum axis axis);
+
+/* Whether what was measured orders the axis. Not where its strategies do not serve the guest alike: a
+ * guest without x2APIC makes no such access, and so a figure of x2apic=hide would say nothing; an NMI
+ * comes at once or at the next exit. There the documented order stays. */
+bool rank_is_measured(enum axis axis);
 
 /*
  * All strategies of an axis, the one to try first at order[0]. costs is indexed by enum strategy_id;
