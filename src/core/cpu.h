@@ -47,6 +47,7 @@ struct step_state {
     bool loads_rflags;          /* IRET, POPF: RFLAGS come from the stack ... */
     bool keeps_if;              /* ... but for IF, when CPL is above IOPL */
     bool cause_shown;           /* the last #DB that ended a step had BS in DR6 */
+    uint32_t dismissed;         /* owners that no longer want to be told */
     bool delivery;              /* no instruction, but the delivery of an event is stepped */
     uint64_t saved_rflags;      /* of these only TF and IF are restored */
     uint64_t saved_dr6;

@@ -119,6 +119,13 @@ static const struct kept_walk *translation(struct cpu *cpu, struct kept_walk *ke
            ? kept : NULL;
 }
 
+void guest_memory_forget(struct cpu *cpu)
+{
+    for (unsigned i = 0; i < CODE_WALKS; i++)
+        cpu->code_walk[i].key = KEY_NONE;
+    cpu->operand_walk.key = KEY_NONE;
+}
+
 bool guest_translate(struct cpu *cpu, const struct execution_state *state, uint64_t linear,
                      unsigned access, uint64_t *physical)
 {

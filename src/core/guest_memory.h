@@ -30,6 +30,9 @@ struct guest_code {
 bool guest_translate(struct cpu *cpu, const struct execution_state *state, uint64_t linear,
                      unsigned access, uint64_t *physical);
 
+/* The CPU's view shows other pages than before, its APIC's for instance: remembered ways hold no longer. */
+void guest_memory_forget(struct cpu *cpu);
+
 /* Reads 4 bytes that the guest may read there; false when it may not, or not with one access to memory
  * that is only memory. */
 bool guest_read_4(struct cpu *cpu, const struct execution_state *state, uint64_t linear,

@@ -41,6 +41,22 @@ void step_begin(struct cpu *cpu, uint32_t owner, bool loads_rflags)
             binding.step->begin(cpu);
     }
     cpu->step.owners |= owner;
+    cpu->step.dismissed &= ~owner;
+}
+
+void step_dismiss(struct cpu *cpu, uint32_t owner)
+{
+    cpu->step.dismissed |= cpu->step.owners & owner;
+}
+
+/* Ends the step; who is to be told. */
+static uint32_t take_owners(struct cpu *cpu)
+{
+    uint32_t owners = cpu->step.owners & ~cpu->step.dismissed;
+
+    cpu->step.owners = 0;
+    cpu->step.dismissed = 0;
+    return owners;
 }
 
 void step_delivery_ended(struct cpu *cpu)
@@ -51,10 +67,9 @@ void step_delivery_ended(struct cpu *cpu)
 
 void step_finish(struct cpu *cpu)
 {
-    uint32_t owners = cpu->step.owners;
+    uint32_t owners = take_owners(cpu);
 
     cpu->counters[COUNTER_STEP]++;
-    cpu->step.owners = 0;
     if (!cpu->step.delivery)
         binding.step->finish(cpu);
     if (owners & STEP_OWNER_HIDDEN)
@@ -69,12 +84,12 @@ void step_finish(struct cpu *cpu)
 
 void step_cancel(struct cpu *cpu)
 {
-    uint32_t owners = cpu->step.owners;
+    uint32_t owners;
 
-    if (!owners)
+    if (!step_active(cpu))
         return;
+    owners = take_owners(cpu);
     cpu->counters[COUNTER_STEP_CANCELLED]++;
-    cpu->step.owners = 0;
     if (!cpu->step.delivery)
         binding.step->cancel(cpu);
     if (owners & STEP_OWNER_HIDDEN)

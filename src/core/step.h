@@ -20,6 +20,10 @@ static inline bool step_active(const struct cpu *cpu)
     return cpu->step.owners != 0;
 }
 
+/* `owner` has lost what it waited for: the step goes on, and it is not told of its end. Nothing when it
+ * is none of the owners. */
+void step_dismiss(struct cpu *cpu, uint32_t owner);
+
 /* The guest exited for what exit_after_delivery() may have asked for: that ends the step of an
  * event's delivery, if one is under way. */
 void step_delivery_ended(struct cpu *cpu);

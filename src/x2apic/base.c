@@ -5,8 +5,10 @@
 #include "apic/local.h"
 #include "apic/policy.h"
 #include "core/backend.h"
+#include "core/guest_memory.h"
 #include "core/hidden.h"
 #include "core/machine.h"
+#include "core/step.h"
 #include "strategies/operations.h"
 #include "x86/msr.h"
 
@@ -165,6 +167,9 @@ bool guest_apic_base_write(struct cpu *cpu, uint64_t value)
         return false;
     if (address == cpu->apic.base && mode == cpu->apic.mode)
         return true;
+    /* The WRMSR itself may be what is stepped on the page: none of its registers is to be written then. */
+    step_dismiss(cpu, STEP_OWNER_APIC);
+    guest_memory_forget(cpu);
     hide_page(cpu);
     cpu->apic.base = address;
     if (mode != cpu->apic.mode) {
