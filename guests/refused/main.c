@@ -5,7 +5,8 @@
  * Matters because debug store, Processor Trace, hardware feedback and their like write to memory by
  * themselves, and a hypervisor below writes where its own guest tells it to: with one WRMSR a guest
  * would have a page of the hypervisor's overwritten. The registers raise #GP(0) and CPUID announces
- * none of them; XRSTORS, execute-disable and the microcode loader are no way around.
+ * none of them; XRSTORS, execute-disable, the microcode loader and the gate of address line 20 are
+ * no way around.
  *
  * Every line is about Sextant: on the bare machine there is nothing to check, and nothing is
  * touched. `# differs:` lines: none.
@@ -29,6 +30,12 @@
 #define MSR_XSS               0xda0u
 #define MSR_SYSCFG            0xc0010010u
 #define MSR_TOP_MEM           0xc001001au
+
+#define PORT_KEYBOARD_DATA    0x60
+#define PORT_KEYBOARD_COMMAND 0x64
+    #define KEYBOARD_INPUT_FULL 0x02
+#define PORT_SYSTEM_CONTROL_A 0x92
+#define REGION 0x1800000ul /* 24 MiB: memory that nobody else uses */
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -204,13 +211,46 @@ static void check_ignored(bool checks)
     tap_check(!fault.taken, "WRMSR of %#x is ignored", MSR_BIOS_UPDT_TRIG);
 }
 
+static void keyboard_write(uint16_t port, uint8_t value)
+{
+    for (unsigned i = 0; i < 100000 && (inb(PORT_KEYBOARD_COMMAND) & KEYBOARD_INPUT_FULL) != 0; i++)
+        ;
+    outb(port, value);
+}
+
+static bool differ_in_line_20(void)
+{
+    volatile uint64_t *even = (volatile uint64_t *)REGION;
+    volatile uint64_t *odd = (volatile uint64_t *)(REGION + 0x100000);
+    *odd = 1;
+    *even = 2;
+    return *odd == 1;
+}
+
+/* Closed, its gate would take this code away as well, and every other MiB of the hypervisor's. */
+static void check_line_20(bool checks)
+{
+    if (checks)
+        outb(PORT_SYSTEM_CONTROL_A, (uint8_t)(inb(PORT_SYSTEM_CONTROL_A) & 0xfc));
+    tap_check(!checks || differ_in_line_20(), "system control port A does not close A20");
+    if (checks)
+        keyboard_write(PORT_KEYBOARD_COMMAND, 0xdd);
+    tap_check(!checks || differ_in_line_20(), "keyboard command DDh does not close A20");
+    if (checks) {
+        keyboard_write(PORT_KEYBOARD_COMMAND, 0xd1);
+        keyboard_write(PORT_KEYBOARD_DATA, 0xdd);
+    }
+    tap_check(!checks || differ_in_line_20(), "the keyboard's output port does not close A20");
+}
+
 void guest_main(void)
 {
     bool checks = sextant_present();
-    tap_plan((unsigned)(COUNT(features) + 1 + 2 * COUNT(registers)) + 6 + 3 + 3 + 3);
+    tap_plan((unsigned)(COUNT(features) + 1 + 2 * COUNT(registers)) + 6 + 3 + 3 + 3 + 3);
     check_features(checks);
     check_registers(checks);
     check_debug_control(checks);
     check_bits(checks);
     check_ignored(checks);
+    check_line_20(checks);
 }

@@ -3,15 +3,17 @@
 
 #include <stdatomic.h>
 
+#include "core/a20_gate.h"
 #include "core/ending.h"
 #include "core/machine.h"
 #include "lib/console.h"
+#include "lib/spinlock.h"
 #include "x86/io.h"
 
-#define PORT_KEYBOARD_COMMAND       0x64
+/* Of PORT_KEYBOARD_COMMAND. */
 #define   KEYBOARD_PULSE_MASK       0xf1    /* pulse output lines: command F0h-FFh with bit 0 clear ... */
 #define   KEYBOARD_PULSE_RESET      0xf0    /* ... pulls the reset line */
-#define PORT_SYSTEM_CONTROL_A       0x92
+/* Of PORT_SYSTEM_CONTROL_A. */
 #define   SYSTEM_CONTROL_FAST_RESET 0x01
 #define PORT_RESET_CONTROL          0xcf9
 #define   RESET_CONTROL_RESET_CPU   0x04
@@ -21,6 +23,7 @@ void guest_io_each_port(void (*each)(void *context, uint16_t port), void *contex
     const struct acpi_register *control[] = { &machine.power.pm1a_control,
                                               &machine.power.pm1b_control };
 
+    each(context, PORT_KEYBOARD_DATA);
     each(context, PORT_KEYBOARD_COMMAND);
     each(context, PORT_SYSTEM_CONTROL_A);
     each(context, PORT_RESET_CONTROL);
@@ -112,6 +115,22 @@ static bool sleep_refused(uint16_t port, unsigned size, uint32_t value, bool *en
     return false;
 }
 
+/* There is one controller: what a CPU writes is judged and written before the next CPU does. */
+static struct spinlock controller_lock = SPINLOCK_INIT;
+static bool output_port_next;
+
+static void port_out_gate_open(uint16_t port, unsigned size, uint32_t value)
+{
+    uint32_t opened = 0;
+
+    spinlock_take(&controller_lock);
+    for (unsigned i = 0; i < size; i++)
+        opened |= (uint32_t)a20_gate_open((uint16_t)(port + i), (uint8_t)(value >> 8 * i),
+                                          &output_port_next) << 8 * i;
+    port_out(port, size, opened);
+    spinlock_release(&controller_lock);
+}
+
 uint32_t guest_io(struct cpu *cpu, uint16_t port, unsigned size, bool in, uint32_t value)
 {
     bool ending = false;
@@ -125,7 +144,7 @@ uint32_t guest_io(struct cpu *cpu, uint16_t port, unsigned size, bool in, uint32
     } else if (sleep_refused(port, size, value, &ending)) {
         return 0;
     }
-    port_out(port, size, value);
+    port_out_gate_open(port, size, value);
     if (ending)
         ending_did_not_come();
     return 0;

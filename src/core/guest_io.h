@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Ports that end or restart the machine: the guest's access is seen so that the run ends in order
- * (all CPUs stopped, statistics printed); then it happens as the guest asked. */
+ * (all CPUs stopped, statistics printed); then it happens as the guest asked. And those that would close
+ * the gate of address line 20. */
 #ifndef SEXTANT_CORE_GUEST_IO_H
 #define SEXTANT_CORE_GUEST_IO_H
 

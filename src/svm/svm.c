@@ -27,13 +27,14 @@ static void host_nmi_hold(void)
 }
 
 /* An INIT that reaches the CPU becomes #SX in host context instead of a reset (APM Vol 2: Secure
- * Virtual Machine > INIT Support). Not every emulator has VM_CR, and QEMU resets all the same. */
-static void redirect_init(void)
+ * Virtual Machine > INIT Support), and no address loses its bit 20. Not every emulator has VM_CR, and QEMU
+ * does both all the same. */
+static void shield_from_pins(void)
 {
     uint64_t value;
 
     if (msr_read_safe(MSR_VM_CR, &value))
-        msr_write_safe(MSR_VM_CR, value | VM_CR_R_INIT);
+        msr_write_safe(MSR_VM_CR, value | VM_CR_R_INIT | VM_CR_DIS_A20M);
 }
 
 static void enable(struct cpu *cpu)
@@ -42,7 +43,7 @@ static void enable(struct cpu *cpu)
     msr_write(MSR_VM_HSAVE_PA, physical_of(cpu_block_page(cpu, CPU_BLOCK_PAGE_HOST_SAVE)));
     cpu->backend_page = cpu_block_page(cpu, CPU_BLOCK_PAGE_BACKEND);
     cpu->backend_physical = physical_of(cpu->backend_page);
-    redirect_init();
+    shield_from_pins();
     svm_vmcb_initialise(cpu);
     svm_npt_initialise(cpu);
     cpu->enabled = true;

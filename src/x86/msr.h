@@ -36,6 +36,7 @@
 #define MSR_SYSCFG                  0xc0010010
 #define MSR_VM_CR                   0xc0010114
 #define   VM_CR_R_INIT              (UINT64_C(1) << 1)
+#define   VM_CR_DIS_A20M            (UINT64_C(1) << 2)
 #define   VM_CR_LOCK                (UINT64_C(1) << 3)
 #define   VM_CR_SVMDIS              (UINT64_C(1) << 4)
 #define MSR_VM_HSAVE_PA             0xc0010117
