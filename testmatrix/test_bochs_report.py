@@ -39,7 +39,7 @@ def machines(*tags: str) -> list[object]:
     return [pytest.param(host, id=f"{host.name}/report-only/none") for host in data.hosts().values() if set(tags) & set(host.tags)]
 
 
-@pytest.mark.parametrize("host", machines("bochs", "bochs-refuses"))
+@pytest.mark.parametrize("host", machines("bochs", "bochs-refuses", "bochs-model"))
 def test_table(lab: Lab, host: Host) -> None:
     """Every column of every model: hosts.toml knows it, and the report shows it."""
     report = lab.report(host)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The instruction's bytes that a processor with decode assists leaves in the VMCB (APM Vol 2: Secure
- * Virtual Machine > Decode Assists > Guest Instruction Bytes): up to 15 from CS:RIP when an access to
+ * Virtual Machine > Decode Assists > Nested and Intercepted #PF): up to 15 from CS:RIP when an access to
  * data faulted, fewer where the fetch met the end of what it may read, none when it cannot tell. Pure. */
 #ifndef SEXTANT_SVM_INSTRUCTION_BYTES_H
 #define SEXTANT_SVM_INSTRUCTION_BYTES_H
