@@ -2,6 +2,7 @@
 """sextant-probe: reports, dumps and lists from other machines, this machine, and what it says of them."""
 
 import json
+import os
 import re
 import subprocess
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ VECTORS = ROOT / "tests" / "unit" / "vectors"
 CPUID_LINE = re.compile(r"^   0x([0-9a-f]{8}) 0x([0-9a-f]{2}): eax=0x([0-9a-f]{8}) ebx=0x([0-9a-f]{8}) ecx=0x([0-9a-f]{8}) "
                         r"edx=0x([0-9a-f]{8})$")
 MSR_LINE = re.compile(r"^   MSR 0x([0-9a-f]{8}) \w+ = (#GP|0x([0-9a-f]{16}))$")
+APIC_BASE = 0x1b
 NEWER_FEATURES = {"vnmi"}       # QEMU 7.2 does not know them yet
 
 
@@ -220,6 +222,31 @@ def test_diff(lab: Lab) -> None:
     assert "none." in same.text and "->" not in same.text
 
 
+def test_diff_as_json(lab: Lab) -> None:
+    """What the text says, and what it only counts."""
+    one, two, amd = (VECTORS / f"{name}.raw" for name in ("bochs27-tigerlake", "bochs27-corei7_haswell_4770", "qemu72-EPYC"))
+    text, answer = ask(lab, "--diff", one, two), ask(lab, "--diff", one, two, "--json")
+    found = json.loads(answer.text, object_pairs_hook=report.no_duplicates)
+    assert schema.complaints(found, schema.DIFF) == []
+    assert answer.status == text.status == STATUS[found["b"]["outcome"]]
+    assert (found["a"]["name"], found["b"]["name"]) == (str(one), str(two))
+    assert {row["axis"]: (row["a"]["chosen"], row["b"]["chosen"]) for row in found["axes"] if row["changed"]} == {"step": ("mtf", "dbstep")}
+    rows = {row["id"]: row for row in found["capabilities"]}
+    assert rows["vmx_monitor_trap_flag"]["changes"] == [{"what": "step", "from": "mtf", "to": "dbstep"}]
+    assert [row["id"] for row in rows.values() if row["changes"]] == ["vmx_monitor_trap_flag"]
+    before, after = (states(ask(lab, "--from", file, "--json").data) for file in (one, two))
+    assert {name: (row["a"], row["b"]) for name, row in rows.items()} == {
+        name: (before[name], after[name]) for name in before if before[name] != after[name]}
+    assert [row for row in rows.values() if f'"{row["name"]}"' not in text.sentences] == []
+    other = json.loads(ask(lab, "--json", "--diff", one, amd).text)
+    assert schema.complaints(other, schema.DIFF) == []
+    assert (other["a"]["backend"], other["b"]["backend"]) == ("vmx", "svm")
+    behind = {row["id"] for row in other["capabilities"] if row["behind_root"]}
+    assert {"vmx_ept", "svm_np"} <= behind and not behind & {"vmx", "svm"}
+    same = json.loads(ask(lab, "--diff", one, one, "--json").text)
+    assert (same["capabilities"], same["registers"], [row for row in same["axes"] if row["changed"]]) == ([], [], [])
+
+
 def test_diff_of_combined_files(lab: Lab) -> None:
     cpuid = lab.directory / "cpuid.txt"
     raw = (VECTORS / "bochs27-tigerlake.raw").read_text()
@@ -281,6 +308,9 @@ def test_wrong_command_line(lab: Lab, tmp_path: Path) -> None:
                         (["--from", str(tmp_path / "none")], "No such file"), ([str(KVM_GUEST)], "say --from")):
         answer = ask(lab, *words)
         assert (answer.status, answer.text) == (USAGE, "") and says in answer.errors
+    for words in (["--json", "--report"], ["--json", "--explain", "step"], ["--report", "--diff", "a", "b", "--json"]):
+        answer = ask(lab, *words)
+        assert answer.status == USAGE and "Only one of --json, --report, --diff and --explain" in answer.errors
     twice = ask(lab, "--from", KVM_GUEST, "--from", KVM_GUEST)
     assert twice.status == USAGE and "use --diff" in twice.errors
 
@@ -313,6 +343,27 @@ def test_this_machine_with_msrs(lab: Lab, tmp_path: Path) -> None:
     with (tmp_path / "zeros").open("wb") as file:
         file.truncate(0x1b)
     assert "msrs_unread" in ask(lab, "--json", "--msr-device", tmp_path / "msr%").data["raw"]
+
+
+def test_a_tree_of_devices(lab: Lab, tmp_path: Path) -> None:
+    """As /dev/cpu is: a directory a CPU. One whose firmware has set up its APIC otherwise is named by its APIC ID."""
+    cpus = sorted(os.sched_getaffinity(0))
+    pattern = tmp_path / "cpu" / "%" / "msr"
+    for cpu in cpus:
+        (tmp_path / "cpu" / str(cpu)).mkdir(parents=True)
+    answer = ask(lab, "--msr-device", pattern)
+    assert f"{tmp_path}/cpu/{cpus[0]}/msr: No such file or directory" in answer.sentences and "modprobe msr" in answer.sentences
+    for cpu in cpus:
+        with (tmp_path / "cpu" / str(cpu) / "msr").open("wb") as file:
+            file.seek(APIC_BASE)
+            file.write((0xfee00900 if cpu == cpus[0] else 0xfee00c00).to_bytes(8, "little"))
+            file.truncate(0xc0020000)       # sparse
+    found = ask(lab, "--json", "--msr-device", pattern).data
+    assert dict(found["raw"]["msr"])[APIC_BASE] == "0xfee00900"
+    rows = [row for row in found["cpu_differences"] if row.get("msr") == "0x1b"]
+    assert [(row["bootstrap"], row["here"]) for row in rows] == [("0xfee00900", "0xfee00c00")] * (len(cpus) - 1)
+    assert len({row["apic_id"] for row in rows}) == len(cpus) - 1
+    assert found["machine"]["cpus_probed"] == len(cpus)
 
 
 # ---- the program itself ----

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""docs/report.schema.json: what a report's JSON object must be. Here a member that the schema does not name is wrong as well."""
+"""docs/*.schema.json: what a report's JSON object must be, and a comparison's. Here a member that the schema does not name is wrong as well."""
 
 import functools
 import json
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 from runner.guests import ROOT
 
-SCHEMA = ROOT / "docs" / "report.schema.json"
+REPORT, DIFF = (ROOT / "docs" / f"{name}.schema.json" for name in ("report", "diff"))
 
 
 def strict(schema: Any) -> Any:
@@ -24,13 +25,13 @@ def strict(schema: Any) -> Any:
 
 
 @functools.cache
-def validator() -> Any:
-    schema = json.loads(SCHEMA.read_text())
+def validator(path: Path) -> Any:
+    schema = json.loads(path.read_text())
     kind = jsonschema.validators.validator_for(schema)
     kind.check_schema(schema)
     return kind(strict(schema))
 
 
-def complaints(data: Any) -> list[str]:
+def complaints(data: Any, path: Path = REPORT) -> list[str]:
     """What is wrong, by place."""
-    return [f"{error.json_path}: {error.message[:200]}" for error in validator().iter_errors(data)]
+    return [f"{error.json_path}: {error.message[:200]}" for error in validator(path).iter_errors(data)]

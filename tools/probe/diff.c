@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * Comparing two judgements.  What a capability changes is found out by asking the selection: the
- * first machine with this one capability as the second has it.
- */
+/* The comparison as text. */
 #include "diff.h"
 
-#include <ctype.h>
-#include <string.h>
-
+#include "compare.h"
 #include "lib/format.h"
 #include "probe/report_output.h"
 
 #define COLUMN     13
-#define WORDS_MAX  1024
 #define WORDS_SHOWN  24
 
 struct diff {
@@ -110,45 +104,13 @@ static uint8_t state_of(const struct judgement *side, unsigned id)
     return side->capabilities.state[id];
 }
 
-static bool is_bindable(const struct judgement *side, const struct capabilities *capabilities,
-                        enum strategy_id id)
-{
-    for (unsigned backend = 0; backend < BACKEND_COUNT; backend++) {
-        if (strategy_is_bindable(capabilities, side->implemented, (enum backend_id)backend, id)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/*
- * Selects with another table.  A strategy that only this one allows was never tried there, and
- * would be: it counts as if its self-test passed, where the others' were run.
- */
-static void select_with(const struct judgement *side, const struct capabilities *changed,
-                        struct selection *selection)
-{
-    struct selection_request request = side->request;
-
-    for (unsigned id = 0; id < STRATEGY_COUNT && side->subject->selftest_count != 0; id++) {
-        if (request.selftest[id] == SELFTEST_NOT_RUN
-            && !is_bindable(side, &side->capabilities, (enum strategy_id)id)
-            && is_bindable(side, changed, (enum strategy_id)id)) {
-            request.selftest[id] = SELFTEST_PASSED;
-        }
-    }
-    select_strategies(changed, &request, side->implemented, selection);
-}
-
 /* What the first machine would choose if it had this one capability as the second has it. */
 static const char *effect(struct diff *diff, enum capability_id id)
 {
-    struct capabilities changed = diff->a->capabilities;
     struct selection selection;
     const char *list = "";
 
-    changed.state[id] = diff->b->capabilities.state[id];
-    select_with(diff->a, &changed, &selection);
+    compare_with(diff->a, diff->b, id, &selection);
     if (selection.backend != diff->a->selection.backend) {
         return arena_format(diff->arena, "backend %s -> %s",
                             backend_name(diff->a->selection.backend),
@@ -183,23 +145,6 @@ static void write_capability(struct diff *diff, enum capability_id id)
     report_end(&paragraph);
 }
 
-/* VMX or SVM itself is in one of the two alone: what lies behind it need not be told one by one. */
-static bool lies_behind_root(const struct diff *diff, unsigned id)
-{
-    enum capability_group group = capability_row((enum capability_id)id)->group;
-    enum capability_id root = group == CAPABILITY_GROUP_VMX ? CAPABILITY_VMX : CAPABILITY_SVM;
-
-    return group != CAPABILITY_GROUP_COMMON
-           && capability_has(&diff->a->capabilities, root)
-              != capability_has(&diff->b->capabilities, root);
-}
-
-static bool not_known(const struct diff *diff, unsigned id)
-{
-    return state_of(diff->a, id) == CAPABILITY_UNKNOWN
-           || state_of(diff->b, id) == CAPABILITY_UNKNOWN;
-}
-
 static void write_capabilities(struct diff *diff)
 {
     unsigned changed = 0, behind = 0, unknown = 0;
@@ -209,9 +154,9 @@ static void write_capabilities(struct diff *diff)
         if (state_of(diff->a, id) == state_of(diff->b, id)) {
             continue;
         }
-        if (not_known(diff, id)) {
+        if (compare_unknown(diff->a, diff->b, id)) {
             unknown++;
-        } else if (lies_behind_root(diff, id)) {
+        } else if (compare_behind_root(diff->a, diff->b, id)) {
             behind++;
         } else {
             write_capability(diff, (enum capability_id)id);
@@ -231,41 +176,6 @@ static void write_capabilities(struct diff *diff)
 }
 
 /* ---- registers ---- */
-
-static bool same_register(const struct raw_difference *word, enum capability_id id,
-                          unsigned *bit)
-{
-    const struct capability_row *row = capability_row(id);
-    uint32_t msr;
-
-    *bit = row->bit;
-    if (!word->is_msr) {
-        return row->kind == CAPABILITY_KIND_CPUID && row->source == word->leaf
-               && row->subleaf == word->subleaf && row->reg == word->reg;
-    }
-    if (!capability_msr(NULL, id, &msr, bit)) {
-        return false;
-    }
-    return msr == word->leaf
-           || (row->kind == CAPABILITY_KIND_CONTROL
-               && vmx_control_word_row((enum vmx_control_word)row->source)->true_msr
-                  == word->leaf);
-}
-
-/* True when bits differ that have no name in the table. */
-static bool has_unnamed(const struct raw_difference *word)
-{
-    uint64_t bits = word->a ^ word->b;
-
-    for (unsigned id = CAPABILITY_NONE + 1; id < CAPABILITY_COUNT; id++) {
-        unsigned bit;
-
-        if (same_register(word, (enum capability_id)id, &bit)) {
-            bits &= ~(UINT64_C(1) << bit);
-        }
-    }
-    return bits != 0 || word->present_a != word->present_b;
-}
 
 static const char *value(struct arena *arena, const struct raw_difference *word, bool present,
                          uint64_t bits)
@@ -293,16 +203,13 @@ static void write_word(struct diff *diff, const struct raw_difference *word)
 
 static void write_registers(struct diff *diff)
 {
-    struct raw_difference *words = arena_allocate(diff->arena, WORDS_MAX * sizeof(*words));
+    struct raw_difference *words = arena_allocate(diff->arena, COMPARE_WORDS_MAX * sizeof(*words));
     const struct raw *a = &diff->a->subject->raw, *b = &diff->b->subject->raw;
-    size_t found = raw_differences(a, b, words, WORDS_MAX);
+    size_t found = raw_differences(a, b, words, COMPARE_WORDS_MAX);
     unsigned shown = 0, more = 0;
 
-    for (size_t i = 0; i < found && i < WORDS_MAX; i++) {
-        bool unread = words[i].is_msr && (raw_msr_unread(a, words[i].leaf)
-                                          || raw_msr_unread(b, words[i].leaf));
-
-        if (unread || !has_unnamed(&words[i])) {
+    for (size_t i = 0; i < found && i < COMPARE_WORDS_MAX; i++) {
+        if (!compare_otherwise(a, b, &words[i])) {
             continue;
         }
         if (shown == 0) {

@@ -12,8 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "x86/cpuid.h"
-
 #define CPUS_MAX  4096
 
 struct processor {
@@ -23,13 +21,8 @@ struct processor {
 
 static void read_cpuid(void *context, uint32_t leaf, uint32_t subleaf, uint32_t word[4])
 {
-    struct cpuid_result result = cpuid(leaf, subleaf);
-
     (void)context;
-    word[RAW_EAX] = result.eax;
-    word[RAW_EBX] = result.ebx;
-    word[RAW_ECX] = result.ecx;
-    word[RAW_EDX] = result.edx;
+    live_cpuid(leaf, subleaf, word);
 }
 
 /* msr(4): EIO is a #GP; anything else is a file that does not let us read. */

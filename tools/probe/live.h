@@ -15,4 +15,7 @@
 bool subject_from_live(struct arena *arena, const char *msr_device, struct subject *subject,
                        const char **error);
 
+/* CPUID of the CPU that executes this (live_cpuid.c). */
+void live_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t word[4]);
+
 #endif

@@ -99,8 +99,14 @@ static enum probe_exit compare(struct program *program)
             return PROBE_EXIT_USAGE;
         }
     }
-    diff_write(&program->arena, program->options.diff[0], sides[0], program->options.diff[1],
-               sides[1], &sink);
+    if (program->options.given[OPTION_JSON]) {
+        diff_write_json(&program->arena, program->options.diff[0], sides[0],
+                        program->options.diff[1], sides[1], &sink);
+        put_stdout(NULL, "\n", 1);
+    } else {
+        diff_write(&program->arena, program->options.diff[0], sides[0], program->options.diff[1],
+                   sides[1], &sink);
+    }
     return exit_of(sides[1]);
 }
 

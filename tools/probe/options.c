@@ -158,11 +158,13 @@ static bool check(struct parser *p)
     static struct cmdline_error error;
     struct boot_parameters parameters;
     const struct options *out = p->out;
-    unsigned outputs = out->given[OPTION_JSON] + out->given[OPTION_REPORT]
-                       + out->given[OPTION_DIFF] + out->given[OPTION_EXPLAIN];
+    bool json_alone = out->given[OPTION_JSON] && !out->given[OPTION_DIFF];
+    unsigned outputs = json_alone + out->given[OPTION_REPORT] + out->given[OPTION_DIFF]
+                       + out->given[OPTION_EXPLAIN];
 
     if (outputs > 1) {
-        return fail(p, "Only one of --json, --report, --diff and --explain can be given.");
+        return fail(p, "Only one of --json, --report, --diff and --explain can be given, but for "
+                    "--diff with --json.");
     }
     if (out->given[OPTION_DIFF] && out->file_count != 0) {
         return fail(p, "--diff takes its two machines itself; leave out --from.");
