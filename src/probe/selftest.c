@@ -152,6 +152,7 @@ static const struct {
     { STRATEGY_APIC_DECODE, test_apic_decode },
     { STRATEGY_APIC_PAGE, selftest_apic_page },
     { STRATEGY_X2APIC_MSR, selftest_x2apic_msr },
+    { STRATEGY_X2APIC_APICV, selftest_apicv_x2apic },
     { STRATEGY_NMI_VNMI, selftest_nmi_run },
     { STRATEGY_NMI_POLL, selftest_nmi_run },
     { STRATEGY_NMI_IRET, selftest_nmi_iret },

@@ -5,6 +5,8 @@
  * emulators do not do: a virtual interrupt that is requested already wakes a guest that halts; an
  * external interrupt exits from a guest that was entered with interrupts off.
  *
+ * That of x2apic=apicv: writes to TPR, EOI and SELF IPI do not exit, one to ICR does.
+ *
  * The 8259 is masked meanwhile: its interrupts are for the guest that comes. */
 #include "probe/selftest_apicv.h"
 
@@ -14,9 +16,12 @@
 #include "core/exceptions.h"
 #include "core/machine.h"
 #include "probe/selftest.h"
+#include "probe/selftest_x2apic.h"
 #include "strategies/operations.h"
 #include "vmx/vmx.h"
 #include "x86/io.h"
+
+extern const char selftest_x2apic_virtual[];
 
 #define TEST_VECTOR         0xe1
 #define TEST_PRIORITY       0x10
@@ -130,10 +135,38 @@ static const char *test(struct cpu *cpu)
         if (problem)
             return problem;
     }
-    return machine.interrupts_need_if ? selftest_apicv_limited : NULL;
+    return NULL;
 }
 
-const char *selftest_apicv_run(struct cpu *cpu)
+/* What is requested at the end goes back to the hardware, and is dropped there. */
+static const char *test_x2apic(struct cpu *cpu)
+{
+    struct selftest_x2apic_state before;
+    const char *problem;
+    uint64_t exits;
+    int requested;
+
+    selftest_x2apic_begin(cpu, &before);
+    exits = cpu->counters[COUNTER_EXITS];
+    selftest_reset(cpu, selftest_x2apic_virtual);
+    cpu->registers->rax = TEST_PRIORITY;
+    cpu->registers->rdi = TEST_VECTOR;
+    problem = selftest_enter(cpu);
+    requested = vector_register_highest(vmx_of(cpu)->virtual_apic.page, APIC_IRR0);
+    exits = cpu->counters[COUNTER_EXITS] - exits;
+    selftest_x2apic_end(cpu, &before);
+    exceptions_drain_interrupts();
+    if (problem)
+        return problem;
+    if ((uint32_t)cpu->registers->rbx != TEST_PRIORITY)
+        return "TPR did not show what was written in x2APIC mode";
+    if (requested != TEST_VECTOR)
+        return "a write to SELF IPI did not become a virtual interrupt";
+    /* The hypercall. */
+    return exits == 1 ? selftest_x2apic_msr(cpu) : "a write to TPR, EOI or SELF IPI caused a VM exit";
+}
+
+static const char *run(struct cpu *cpu, const char *(*part)(struct cpu *cpu))
 {
     uint8_t master = in8(PORT_MASTER_MASK), slave = in8(PORT_SLAVE_MASK);
     uint32_t spurious = local_apic_read(APIC_SVR);
@@ -142,9 +175,19 @@ const char *selftest_apicv_run(struct cpu *cpu)
     out8(PORT_MASTER_MASK, 0xff);
     out8(PORT_SLAVE_MASK, 0xff);
     local_apic_write(APIC_SVR, spurious | APIC_SVR_ENABLE);
-    answer = test(cpu);
+    answer = part(cpu);
     local_apic_write(APIC_SVR, spurious);
     out8(PORT_SLAVE_MASK, slave);
     out8(PORT_MASTER_MASK, master);
-    return answer;
+    return !answer && machine.interrupts_need_if ? selftest_apicv_limited : answer;
+}
+
+const char *selftest_apicv_run(struct cpu *cpu)
+{
+    return run(cpu, test);
+}
+
+const char *selftest_apicv_x2apic(struct cpu *cpu)
+{
+    return run(cpu, test_x2apic);
 }

@@ -6,7 +6,7 @@
         .global selftest_guest_start, selftest_guest_end
         .global selftest_nop, selftest_nop_end, selftest_rep, selftest_fault, selftest_fault_landing
         .global selftest_apic, selftest_nmi, selftest_handler_nmi, selftest_handler_divide
-        .global selftest_hypercall, selftest_spin, selftest_x2apic
+        .global selftest_hypercall, selftest_spin, selftest_x2apic, selftest_x2apic_virtual
         .global selftest_apicv, selftest_interrupt, selftest_halt, selftest_handler_interrupt
         .global selftest_pending, selftest_pending_end, selftest_tpr
         .global selftest_tpr_end, selftest_immediate, selftest_immediate_end
@@ -83,6 +83,21 @@ selftest_x2apic:
         movl    $0x830, %ecx
         wrmsr
         jmp     selftest_hypercall
+/* Writes to TPR, EOI and SELF IPI in x2APIC mode: TPR becomes AL, and is read to EBX; DIL is requested. */
+selftest_x2apic_virtual:
+        movl    $0x808, %ecx
+        wrmsr
+        xorl    %eax, %eax
+        rdmsr
+        movl    %eax, %ebx
+        movl    $0x80b, %ecx
+        xorl    %eax, %eax
+        wrmsr
+        movl    $0x83f, %ecx
+        movl    %edi, %eax
+        wrmsr
+        jmp     selftest_hypercall
+
 /* An NMI is delivered here; its handler returns. */
 selftest_nmi:
         nop

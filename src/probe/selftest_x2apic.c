@@ -25,6 +25,8 @@ void selftest_x2apic_begin(struct cpu *cpu, struct selftest_x2apic_state *before
 
 void selftest_x2apic_end(struct cpu *cpu, const struct selftest_x2apic_state *before)
 {
+    if (binding.x2apic->detach)
+        binding.x2apic->detach(cpu);
     cpu->apic = before->apic;
     binding.x2apic->mode_changed(cpu);
     binding.startup = before->startup;
