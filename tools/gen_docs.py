@@ -232,10 +232,11 @@ HIDDEN_HEAD = """\
 
 Nested paging keeps a guest's accesses away from the hypervisor's memory. What is listed here would go past it: the processor
 itself writes to physical addresses, or goes on writing for the guest while the host runs, or a hypervisor below does. A guest
-sees a processor without it. Some bits of four more registers (`src/core/guest_msr.c`) belong to it: branch trace messages and
+sees a processor without it. Some bits of six more registers (`src/core/guest_msr.c`) belong to it: branch trace messages and
 their store in IA32_DEBUGCTL are #GP; IA32_MISC_ENABLE says that branch trace store and PEBS are unavailable, and does not let a
 guest disable execute-disable, which the host's page tables use; IA32_PERF_CAPABILITIES has no PEBS; IA32_XSS does not take the
-components of Processor Trace, LBRs and user interrupts, which XRSTORS would load past the refused registers.
+components of Processor Trace, LBRs and user interrupts, which XRSTORS would load past the refused registers; MSR_TEST_CTRL and
+IA32_CORE_CAPABILITIES have no UC-lock disable, with which the host's own locked accesses would fault.
 """
 
 ACCESS = {"PASS": "the hardware's", "REFUSE": "#GP", "IGNORE": "ignored"}

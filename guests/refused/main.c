@@ -20,6 +20,8 @@
 #include "tap.h"
 #include "x86.h"
 
+#define MSR_TEST_CTRL         0x033u
+    #define TEST_CTRL_UC_LOCK_DISABLE 0x10000000ul
 #define MSR_BIOS_UPDT_TRIG    0x079u
 #define MSR_MISC_ENABLE       0x1a0u
     #define MISC_ENABLE_XD_DISABLE 0x400000000ul
@@ -60,6 +62,7 @@ static const struct {
     { 0x7, 0, 3, 18, "PCONFIG" },
     { 0x7, 0, 3, 19, "architectural LBRs" },
     { 0x7, 1, 0, 8, "ArchPerfmonExt" },
+    { 0x7, 2, 3, 6, "UC_LOCK_DISABLE" },
     { 0xd, 1, 2, 8, "XSAVES of Processor Trace" },
     { 0xd, 1, 2, 14, "XSAVES of UINTR" },
     { 0xd, 1, 2, 15, "XSAVES of LBR" },
@@ -184,6 +187,8 @@ static void check_bits(bool checks)
         tap_check(true, "IA32_MISC_ENABLE does not disable execute-disable");
         tap_check(true, "IA32_MISC_ENABLE shows the same of branch trace store and PEBS");
     }
+    tap_check(!checks || refuses_write(MSR_TEST_CTRL, TEST_CTRL_UC_LOCK_DISABLE),
+              "WRMSR of MSR_TEST_CTRL with bit 28: #GP(0)");
     for (unsigned bit = 8; bit <= 15; bit++) {
         if (bit == 8 || bit >= 14)
             tap_check(!checks || refuses_write(MSR_XSS, 1ul << bit),
@@ -246,7 +251,7 @@ static void check_line_20(bool checks)
 void guest_main(void)
 {
     bool checks = sextant_present();
-    tap_plan((unsigned)(COUNT(features) + 1 + 2 * COUNT(registers)) + 6 + 3 + 3 + 3 + 3);
+    tap_plan((unsigned)(COUNT(features) + 1 + 2 * COUNT(registers)) + 6 + 3 + 4 + 3 + 3);
     check_features(checks);
     check_registers(checks);
     check_debug_control(checks);

@@ -120,6 +120,21 @@ static bool read_perf_capabilities(struct cpu *cpu, uint32_t index, uint64_t *va
     return true;
 }
 
+static bool read_core_capabilities(struct cpu *cpu, uint32_t index, uint64_t *value)
+{
+    (void)cpu;
+    if (!msr_read_safe(index, value))
+        return false;
+    *value = hidden_core_capabilities_read(*value);
+    return true;
+}
+
+static bool write_test_control(struct cpu *cpu, uint32_t index, uint64_t value)
+{
+    (void)cpu;
+    return hidden_test_control_legal(value) && msr_write_safe(index, value);
+}
+
 static bool write_xss(struct cpu *cpu, uint32_t index, uint64_t value)
 {
     (void)cpu;
@@ -190,6 +205,8 @@ static const struct rule rules[] = {
     { MSR_IA32_MISC_ENABLE, MSR_IA32_MISC_ENABLE, read_misc_enable, write_misc_enable },
     { MSR_IA32_PERF_CAPABILITIES, MSR_IA32_PERF_CAPABILITIES, read_perf_capabilities, NULL },
     { MSR_IA32_XSS, MSR_IA32_XSS, NULL, write_xss },
+    { MSR_TEST_CTRL, MSR_TEST_CTRL, NULL, write_test_control },
+    { MSR_IA32_CORE_CAPABILITIES, MSR_IA32_CORE_CAPABILITIES, read_core_capabilities, NULL },
     { MSR_IA32_XAPIC_DISABLE_STATUS, MSR_IA32_XAPIC_DISABLE_STATUS, read_xapic_disable_status,
       write_xapic_disable_status },
     { MSR_IA32_ARCH_CAPABILITIES, MSR_IA32_ARCH_CAPABILITIES, read_architectural_capabilities,

@@ -16,6 +16,9 @@
 #define DEBUGCTL_BTINT              (UINT64_C(1) << 8)
 #define DEBUGCTL_BTS_OFF_OS         (UINT64_C(1) << 9)
 #define DEBUGCTL_BTS_OFF_USR        (UINT64_C(1) << 10)
+/* MSR_TEST_CTRL, IA32_CORE_CAPABILITIES */
+#define TEST_CTRL_UC_LOCK_DISABLE   (UINT64_C(1) << 28)
+#define CORE_UC_LOCK_DISABLE        (UINT64_C(1) << 4)
 /* IA32_MISC_ENABLE */
 #define MISC_ENABLE_BTS_UNAVAILABLE (UINT64_C(1) << 11)
 #define MISC_ENABLE_PEBS_UNAVAILABLE (UINT64_C(1) << 12)
@@ -99,6 +102,16 @@ bool hidden_debug_control_legal(uint64_t value)
 {
     return !(value & (DEBUGCTL_TR | DEBUGCTL_BTS | DEBUGCTL_BTINT | DEBUGCTL_BTS_OFF_OS
                       | DEBUGCTL_BTS_OFF_USR));
+}
+
+bool hidden_test_control_legal(uint64_t value)
+{
+    return !(value & TEST_CTRL_UC_LOCK_DISABLE);
+}
+
+uint64_t hidden_core_capabilities_read(uint64_t value)
+{
+    return value & ~CORE_UC_LOCK_DISABLE;
 }
 
 uint64_t hidden_misc_enable_read(uint64_t value, bool debug_store)

@@ -28,6 +28,13 @@ const struct hidden_registers *hidden_registers_of(uint32_t index);
  * without a debug store. The hardware judges the rest. */
 bool hidden_debug_control_legal(uint64_t value);
 
+/* MSR_TEST_CTRL: false where the value makes locked accesses to uncacheable memory fault, the host's too (SDM
+ * Vol 3: Multiple-Processor Management > Features to Disable Bus Locks). */
+bool hidden_test_control_legal(uint64_t value);
+
+/* IA32_CORE_CAPABILITIES without that. */
+uint64_t hidden_core_capabilities_read(uint64_t value);
+
 /* IA32_MISC_ENABLE as a guest reads it: with "unavailable" of branch trace store and PEBS if the processor
  * has a debug store. */
 uint64_t hidden_misc_enable_read(uint64_t value, bool debug_store);

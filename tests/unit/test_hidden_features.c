@@ -27,6 +27,7 @@ static const struct {
     { 0x06, 0, 0xff77ffff, 0xffffffff, 0xffffffff, 0xffffffff },
     { 0x07, 0, 0xffffffff, 0xfdffffff, 0xffffdfff, 0xfff3ffdf },
     { 0x07, 1, 0xfffffeff, 0xffffffff, 0xffffffdf, 0xffffffff },
+    { 0x07, 2, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffbf },
     { 0x0d, 1, 0xffffffff, 0xffffffff, 0xffff3eff, 0xffffffff },
     { 0x0d, 8, 0, 0, 0, 0 },
     { 0x0d, 14, 0, 0, 0, 0 },
@@ -175,6 +176,15 @@ static void misc_enable_has_neither_trace_nor_sampling(void **state)
     assert_int_equal(hidden_misc_enable_write(1, disable), 1);
 }
 
+static void locked_accesses_do_not_fault(void **state)
+{
+    (void)state;
+    for (unsigned bit = 0; bit < 64; bit++) {
+        assert_int_equal(hidden_test_control_legal(BIT(bit)), bit != 28);
+        assert_int_equal(hidden_core_capabilities_read(BIT(bit)), bit == 4 ? 0 : BIT(bit));
+    }
+}
+
 static void perf_capabilities_without_pebs(void **state)
 {
     (void)state;
@@ -234,6 +244,7 @@ int main(void)
         cmocka_unit_test(rows_do_not_overlap),
         cmocka_unit_test(debug_control_without_branch_trace),
         cmocka_unit_test(misc_enable_has_neither_trace_nor_sampling),
+        cmocka_unit_test(locked_accesses_do_not_fault),
         cmocka_unit_test(perf_capabilities_without_pebs),
         cmocka_unit_test(xss_without_refused_registers),
         cmocka_unit_test(xss_and_cpuid_agree),
