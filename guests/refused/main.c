@@ -9,7 +9,7 @@
  * no way around.
  *
  * Every line is about Sextant: on the bare machine there is nothing to check, and nothing is
- * touched. `# differs:` lines: none.
+ * touched. `# differs:` lines: none. The trace leaves out #GP, which is raised under Sextant only.
  * Source: docs/hidden-features.md; SDM Vol 4: Model-Specific Registers; APM Vol 2: MSR
  * Cross-Reference.
  */
@@ -18,6 +18,7 @@
 #include "interrupts.h"
 #include "sextant.h"
 #include "tap.h"
+#include "trace.h"
 #include "x86.h"
 
 #define MSR_TEST_CTRL         0x033u
@@ -251,6 +252,7 @@ static void check_line_20(bool checks)
 void guest_main(void)
 {
     bool checks = sextant_present();
+    trace_leave_out(VECTOR_GP);
     tap_plan((unsigned)(COUNT(features) + 1 + 2 * COUNT(registers)) + 6 + 3 + 4 + 3 + 3);
     check_features(checks);
     check_registers(checks);
