@@ -162,7 +162,8 @@ static void check_init(void (*work)(void *), const char *what)
     unsigned restarted = 0, as_after_init = 0;
 
     __atomic_store_n(&wrong_values, 0, __ATOMIC_SEQ_CST);
-    for (unsigned round = 0; round < INIT_ROUNDS; round++) {
+    /* A CPU that does not restart is not asked again: each time takes a deadline. */
+    for (unsigned round = 0; round < INIT_ROUNDS && restarted == round; round++) {
         uint64_t before = __atomic_load_n(&cpu->counter, __ATOMIC_SEQ_CST);
         cpu_post(cpu, work, cpu);
         (void)WAIT_UNTIL(__atomic_load_n(&cpu->counter, __ATOMIC_SEQ_CST) > before + round % 5);
@@ -271,10 +272,10 @@ void guest_main(void)
     interrupts_set_handler(VECTOR_DISTURB, disturb_handler);
     interrupts_set_handler(VECTOR_TIMER, timer_handler);
     tap_check(cpus_start_all(), "%u CPUs take part", cpus_count);
-    check_init(access_without_interrupts, "accesses its APIC with IF clear");
-    check_init(access_with_timer, "accesses its APIC while its timer interrupts it");
     check_disturbances();
     check_together();
-    tap_count(now(&frames_with_trap_flag), 0, "frames with TF set");
     tap_count(now(&frames_without_if), 0, "interrupts taken with IF clear");
+    check_init(access_without_interrupts, "accesses its APIC with IF clear");
+    check_init(access_with_timer, "accesses its APIC while its timer interrupts it");
+    tap_count(now(&frames_with_trap_flag), 0, "frames with TF set");
 }

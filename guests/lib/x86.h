@@ -27,10 +27,11 @@
 #define CR0_PG 0x80000000ul
 
 /* CR4 */
-#define CR4_DE   0x0008ul
-#define CR4_PAE  0x0020ul
-#define CR4_PGE  0x0080ul
-#define CR4_VMXE 0x2000ul
+#define CR4_DE     0x0008ul
+#define CR4_PAE    0x0020ul
+#define CR4_PGE    0x0080ul
+#define CR4_OSFXSR 0x0200ul
+#define CR4_VMXE   0x2000ul
 
 /* DR6, DR7 */
 #define DR6_INIT 0xffff0ff0ul

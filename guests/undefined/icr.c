@@ -6,8 +6,9 @@
 #include "tap.h"
 #include "undefined.h"
 
-#define INIT_COMMAND (ICR_INIT | ICR_ASSERT)
-#define ICR_ADDRESS  (APIC_BASE_ADDRESS + APIC_ICR_LOW)
+#define INIT_COMMAND    (ICR_INIT | ICR_ASSERT)
+#define VECTOR_RESERVED 0x47
+#define ICR_ADDRESS     (APIC_BASE_ADDRESS + APIC_ICR_LOW)
 
 static void aim_at_cpu_1(void)
 {
@@ -100,6 +101,40 @@ static void cmpxchg8b_on_icr(void)
                      : "memory", "cc");
 }
 
+static void sixteen_bytes_over_icr(void)
+{
+    write_sixteen(ICR_ADDRESS, INIT_COMMAND);
+}
+
+static void sixteen_bytes_before_icr(void)
+{
+    write_sixteen(ICR_ADDRESS - 8, (uint64_t)INIT_COMMAND << 32 | INIT_COMMAND);
+}
+
+/*
+ * Delivery modes 3 and 7 mean nothing in ICR; some take 7 for a fixed interrupt.
+ */
+static void reserved_mode(uint32_t mode)
+{
+    apic_write(APIC_ICR_LOW, mode << 8 | ICR_ASSERT | VECTOR_RESERVED);
+}
+
+static void reserved_mode_3(void)
+{
+    reserved_mode(3);
+}
+
+static void reserved_mode_7(void)
+{
+    reserved_mode(7);
+}
+
+static void reserved_handler(struct frame *frame)
+{
+    (void)frame;
+    apic_eoi();
+}
+
 void check_icr(void)
 {
     static const struct {
@@ -112,7 +147,12 @@ void check_icr(void)
         { "REP MOVS of four words from the initial count to ICR-low", rep_movs_over_icr },
         { "REP MOVS of bytes to ICR-low", rep_movs_bytes_over_icr },
         { "LOCK CMPXCHG8B on ICR-low", cmpxchg8b_on_icr },
+        { "store of 16 bytes at ICR-low", sixteen_bytes_over_icr },
+        { "store of 16 bytes from before ICR-low", sixteen_bytes_before_icr },
+        { "the reserved delivery mode 3", reserved_mode_3 },
+        { "the reserved delivery mode 7", reserved_mode_7 },
     };
+    interrupts_set_handler(VECTOR_RESERVED, reserved_handler);
     check_icr_widths();
     for (unsigned i = 0; i < sizeof(attacks) / sizeof(attacks[0]); i++) {
         harm_remember_starts();

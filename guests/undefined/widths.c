@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Accesses of 1, 2 and 8 bytes and unaligned ones. The manual leaves their effect undefined (SDM
+ * Accesses of 1, 2, 8 and 16 bytes and unaligned ones. The manual leaves their effect undefined (SDM
  * Vol 3: APIC > Local APIC > The Local APIC Register Map), so a line only asks that the register
  * aimed at can be used afterwards, that no other register changes, and that a self-IPI arrives.
  */
@@ -22,6 +22,7 @@ static const struct {
 } accesses[] = {
     { 1, 0 }, { 1, 1 }, { 1, 3 }, { 2, 0 }, { 2, 1 }, { 2, 2 },
     { 4, 1 }, { 4, 2 }, { 4, 4 }, { 8, 0 }, { 8, 4 }, { 8, -4 },
+    { 16, 0 }, { 16, 1 }, { 16, 8 }, { 16, -1 }, { 16, -8 },
 };
 
 static const struct {
@@ -42,6 +43,15 @@ static void self_handler(struct frame *frame)
     apic_eoi();
 }
 
+void write_sixteen(uint64_t address, uint64_t value)
+{
+    write_cr4(read_cr4() | CR4_OSFXSR);
+    __asm__ volatile("movq %0, %%xmm0\n\tpunpcklqdq %%xmm0, %%xmm0\n\tmovdqu %%xmm0, (%1)"
+                     :
+                     : "r"(value), "r"(address)
+                     : "memory");
+}
+
 static void write_sized(uint64_t address, unsigned size)
 {
     uint64_t value = 0x1010101010101010;
@@ -51,6 +61,8 @@ static void write_sized(uint64_t address, unsigned size)
         __asm__ volatile("movw %w0, (%1)" : : "r"(value), "r"(address) : "memory");
     else if (size == 4)
         __asm__ volatile("movl %k0, (%1)" : : "r"(value), "r"(address) : "memory");
+    else if (size == 16)
+        write_sixteen(address, value);
     else
         __asm__ volatile("movq %0, (%1)" : : "r"(value), "r"(address) : "memory");
 }
@@ -64,6 +76,8 @@ static void read_sized(uint64_t address, unsigned size)
         __asm__ volatile("movw (%1), %w0" : "=r"(value) : "r"(address) : "memory");
     else if (size == 4)
         __asm__ volatile("movl (%1), %k0" : "=r"(value) : "r"(address) : "memory");
+    else if (size == 16)
+        __asm__ volatile("movdqu (%1), %%xmm0\n\tmovq %%xmm0, %0" : "=r"(value) : "r"(address) : "memory");
     else
         __asm__ volatile("movq (%1), %0" : "=r"(value) : "r"(address) : "memory");
 }
@@ -100,7 +114,7 @@ void check_widths(void)
         for (unsigned k = 0; k < COUNT(accesses); k++)
             read_sized(target + (uint64_t)(int64_t)accesses[k].displacement, accesses[k].size);
         tap_check(is_unharmed(targets[i].offset),
-                  "reads of 1 to 8 bytes at and around %s do no harm", targets[i].name);
+                  "reads of 1 to 16 bytes at and around %s do no harm", targets[i].name);
     }
 }
 
