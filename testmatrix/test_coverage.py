@@ -15,7 +15,7 @@ from harness.data import Host
 
 # Hosts of these tags differ from another group's by what no strategy depends on; `auto` runs there.
 SAME_AS = {"many": "the main host with more processors", "memory": "the main host with other memory",
-           "bochs-model": "one boot of the machines' own choice"}
+           "bochs-model": "one boot of the machines' own choice", "moved": "QEMU 10 once more, for one guest"}
 
 
 def built() -> set[tuple[str, str]]:
