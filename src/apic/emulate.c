@@ -11,9 +11,10 @@
 
 #include "apic/registers.h"
 #include "core/backend.h"
+#include "core/cold.h"
 #include "core/cpu.h"
+#include "core/guest_code.h"
 #include "core/guest_memory.h"
-#include "core/machine.h"
 #include "core/step.h"
 #include "instruction/instruction.h"
 #include "x86/registers.h"
@@ -23,15 +24,6 @@
 #define RSP             4
 #define RSI             6
 #define RDI             7
-
-#define DR7_ENABLED     UINT64_C(0xff)
-
-/* One access to the page: the guest's state, its next instruction, and what that is. */
-struct access {
-    struct execution_state state;
-    struct guest_code code;
-    struct instruction instruction;
-};
 
 static uint64_t *general(struct cpu *cpu, unsigned number)
 {
@@ -60,25 +52,25 @@ static bool is_plain(const struct instruction *instruction, bool write)
 }
 
 /* Code that is not 64-bit must end within its segment, and must not wrap around. */
-static bool stays_in_segment(struct cpu *cpu, const struct access *access)
+static bool stays_in_segment(struct cpu *cpu, const struct guest_code *code)
 {
-    uint64_t end = access->state.rip + access->instruction.length;
+    uint64_t end = code->rip + code->instruction.length;
     struct segment_state cs;
 
-    if (access->code.width == 64)
+    if (code->width == 64)
         return true;
     backend->segment_read(cpu, GUEST_CS, &cs);
-    return end - 1 <= cs.limit && end <= mask_of(access->code.width / 8);
+    return end - 1 <= cs.limit && end <= mask_of(code->width / 8);
 }
 
 /* The operand's offset in its segment. BT and its like reach beyond it, by their register. */
-static uint64_t effective_address(struct cpu *cpu, const struct access *access, unsigned base)
+static uint64_t effective_address(struct cpu *cpu, const struct guest_code *code, unsigned base)
 {
-    const struct instruction *instruction = &access->instruction;
+    const struct instruction *instruction = &code->instruction;
     uint64_t address = (uint64_t)instruction->displacement;
 
     if (base == INSTRUCTION_RIP)
-        address += access->state.rip + instruction->length;
+        address += code->rip + instruction->length;
     else if (base != INSTRUCTION_NO_REGISTER)
         address += register_value(cpu, base);
     if (instruction->index != INSTRUCTION_NO_REGISTER)
@@ -90,14 +82,14 @@ static uint64_t effective_address(struct cpu *cpu, const struct access *access, 
 
 /* SDM Vol 3: Protection > Limit Checking; Type Checking. Expand-down segments are left to the
  * processor. */
-static bool segment_allows(const struct execution_state *state,
-                           const struct segment_state *segment, uint64_t offset, bool write)
+static bool segment_allows(struct cpu *cpu, const struct segment_state *segment, uint64_t offset,
+                           bool write)
 {
     unsigned type = segment->attributes;
 
     if (offset + 3 > segment->limit)
         return false;
-    if (!(state->cr0 & CR0_PE))
+    if (!(backend->register_read(cpu, GUEST_CR0) & CR0_PE))
         return true;
     if (!(type & SEGMENT_PRESENT) || !(type & SEGMENT_NOT_SYSTEM))
         return false;
@@ -107,44 +99,43 @@ static bool segment_allows(const struct execution_state *state,
 }
 
 /* False when the processor would refuse the segment. */
-static bool linear_address(struct cpu *cpu, const struct access *access, unsigned segment,
+static bool linear_address(struct cpu *cpu, const struct guest_code *code, unsigned segment,
                            uint64_t offset, bool write, uint64_t *linear)
 {
     struct segment_state state;
 
     *linear = offset;
-    if (access->code.width == 64 && segment < SEGMENT_FS)
+    if (code->width == 64 && segment < SEGMENT_FS)
         return true;
     backend->segment_read(cpu, (enum guest_segment)segment, &state);
     *linear += state.base;
-    if (access->code.width == 64)
+    if (code->width == 64)
         return true;
     *linear = (uint32_t)*linear;
-    return segment_allows(&access->state, &state, offset, write);
+    return segment_allows(cpu, &state, offset, write);
 }
 
 /* True when the instruction's operand in memory is the register that faulted. */
-static bool reaches(struct cpu *cpu, const struct access *access, uint64_t guest_physical)
+static bool reaches(struct cpu *cpu, struct guest_code *code, uint64_t guest_physical)
 {
-    const struct instruction *instruction = &access->instruction;
+    const struct instruction *instruction = &code->instruction;
     bool write = instruction_writes_memory(instruction);
     unsigned segment = instruction->operation == OPERATION_MOVS ? (unsigned)SEGMENT_ES
                                                                 : instruction->segment;
-    uint64_t linear, physical;
+    uint64_t linear;
 
-    return linear_address(cpu, access, segment,
-                          effective_address(cpu, access, instruction->base), write, &linear)
-           && guest_translate(cpu, &access->state, linear, write ? PAGING_WRITE : 0, &physical)
-           && physical == guest_physical;
+    return linear_address(cpu, code, segment,
+                          effective_address(cpu, code, instruction->base), write, &linear)
+           && guest_code_operand_is(cpu, code, linear, write ? PAGING_WRITE : 0, guest_physical);
 }
 
-static bool read_source(struct cpu *cpu, const struct access *access, uint32_t *value)
+static bool read_source(struct cpu *cpu, const struct guest_code *code, uint32_t *value)
 {
     uint64_t linear;
 
-    return linear_address(cpu, access, access->instruction.segment,
-                          effective_address(cpu, access, RSI), false, &linear)
-           && guest_read_4(cpu, &access->state, linear, value);
+    return linear_address(cpu, code, code->instruction.segment, effective_address(cpu, code, RSI),
+                          false, &linear)
+           && guest_read_4(cpu, linear, value);
 }
 
 /* Adds to a register as wide as an address; 32 bits clear the upper half. */
@@ -181,10 +172,10 @@ static bool end_of_string(struct cpu *cpu, const struct instruction *instruction
 
 /* Registers, flags, RIP: the instruction is over, or an iteration of it, after which RF keeps a
  * breakpoint on it quiet (SDM Vol 3: Debug Exceptions > Instruction-Breakpoint Exception Condition). */
-static void complete(struct cpu *cpu, const struct access *access,
+static void complete(struct cpu *cpu, const struct guest_code *code,
                      const struct instruction_values *values)
 {
-    const struct instruction *instruction = &access->instruction;
+    const struct instruction *instruction = &code->instruction;
 
     *general(cpu, RAX) = values->rax;
     if (values->register_written)
@@ -194,71 +185,82 @@ static void complete(struct cpu *cpu, const struct access *access,
         backend->interrupt_shadow_write(cpu, 0);
         return;
     }
-    if (values->rflags != access->state.rflags)
-        backend->register_write(cpu, GUEST_RFLAGS, values->rflags);
-    backend->advance(cpu, access->state.rip + instruction->length);
+    backend->register_write(cpu, GUEST_RFLAGS, values->rflags);
+    backend->advance(cpu, code->rip + instruction->length);
 }
 
-static bool carry_out(struct cpu *cpu, const struct access *access, uint32_t offset,
+static uint64_t other_operand(struct cpu *cpu, const struct instruction *instruction)
+{
+    return instruction->other == OTHER_IMMEDIATE ? (uint64_t)instruction->immediate
+                                                 : register_value(cpu, instruction->reg);
+}
+
+static bool carry_out(struct cpu *cpu, const struct guest_code *code, uint32_t offset,
                       const struct apic_emulation *registers)
 {
-    const struct instruction *instruction = &access->instruction;
-    struct instruction_values values = { .rax = *general(cpu, RAX),
-                                         .rflags = access->state.rflags };
+    const struct instruction *instruction = &code->instruction;
+    struct instruction_values values = {
+        .rax = *general(cpu, RAX), .rflags = backend->register_read(cpu, GUEST_RFLAGS),
+    };
 
     if (instruction->repeated && !(*general(cpu, RCX) & mask_of(instruction->address_size)))
         return false;
-    if (instruction->operation == OPERATION_MOVS && !read_source(cpu, access, &values.memory))
+    if (instruction->operation == OPERATION_MOVS && !read_source(cpu, code, &values.memory))
         return false;
-    if (instruction->other == OTHER_IMMEDIATE)
-        values.other = (uint64_t)instruction->immediate;
-    else if (instruction->other == OTHER_REGISTER)
-        values.other = register_value(cpu, instruction->reg);
+    if (instruction->other != OTHER_NOTHING)
+        values.other = other_operand(cpu, instruction);
     if (instruction_reads_memory(instruction)
         && !registers->show(cpu, offset, &values.memory))
         return false;
     instruction_execute(instruction, &values);
-    complete(cpu, access, &values);
+    complete(cpu, code, &values);
     cpu->counters[COUNTER_APIC_DECODED]++;
     if (instruction_writes_memory(instruction))
         registers->write(cpu, offset, values.memory);
     return true;
 }
 
-/* The guest's own traps are made by the step: TF, and breakpoints that may lie on the operand. */
-static bool is_debugged(struct cpu *cpu, const struct execution_state *state)
+/* Any instruction that is known and plain. */
+static COLD bool emulate_any(struct cpu *cpu, struct guest_code *code, uint64_t guest_physical,
+                             bool write, const struct apic_emulation *registers)
 {
-    return state->rflags & RFLAGS_TF || backend->register_read(cpu, GUEST_DR7) & DR7_ENABLED;
+    return code->decoded && is_plain(&code->instruction, write) && stays_in_segment(cpu, code)
+           && reaches(cpu, code, guest_physical)
+           && carry_out(cpu, code, guest_physical & (APIC_PAGE_SIZE - 1), registers);
 }
 
-/* What the processor has fetched itself needs no walk, if it says so and it is enough. */
-static enum decoding fetch_and_decode(struct cpu *cpu, struct access *access)
+/* What kernels do. The operand's segment has neither base nor limit, and its registers are all in memory. */
+static bool emulate_store(struct cpu *cpu, struct guest_code *code, uint64_t guest_physical,
+                          const struct apic_emulation *registers)
 {
-    struct guest_code *code = &access->code;
+    const struct instruction *instruction = &code->instruction;
+    uint64_t linear = (uint64_t)instruction->displacement;
+    uint64_t value = (uint64_t)instruction->immediate;
 
-    if (machine.decode_assists && guest_fetch_given(cpu, &access->state, code)) {
-        enum decoding given = instruction_decode(code->bytes, code->available, code->width,
-                                                 &access->instruction);
-
-        if (given != DECODING_TRUNCATED)
-            return given;
-    }
-    guest_fetch_at(cpu, &access->state, code);
-    return instruction_decode(code->bytes, code->available, code->width, &access->instruction);
+    if (instruction->base != INSTRUCTION_NO_REGISTER)
+        linear += *general(cpu, instruction->base);
+    if (instruction->index != INSTRUCTION_NO_REGISTER)
+        linear += *general(cpu, instruction->index) << instruction->scale;
+    if (!guest_code_operand_is(cpu, code, linear, PAGING_WRITE, guest_physical))
+        return false;
+    if (instruction->other == OTHER_REGISTER)
+        value = *general(cpu, instruction->reg);
+    backend->advance(cpu, code->rip + instruction->length);
+    cpu->counters[COUNTER_APIC_DECODED]++;
+    registers->write(cpu, guest_physical & (APIC_PAGE_SIZE - 1), (uint32_t)value);
+    return true;
 }
 
 bool apic_emulate(struct cpu *cpu, uint64_t guest_physical, bool write,
                   const struct apic_emulation *registers)
 {
-    uint32_t offset = guest_physical & (APIC_PAGE_SIZE - 1);
-    struct access access;
+    struct guest_code *code;
 
-    if (offset % APIC_REGISTER_STRIDE || step_active(cpu) || cpu->interrupted.valid)
+    if (guest_physical % APIC_REGISTER_STRIDE || step_active(cpu) || cpu->interrupted.valid)
         return false;
-    backend->execution_read(cpu, &access.state);
-    if (access.state.privilege == 3 || is_debugged(cpu, &access.state))
+    code = backend->undisturbed_code(cpu);
+    if (!code)
         return false;
-    return fetch_and_decode(cpu, &access) == DECODED
-           && is_plain(&access.instruction, write) && stays_in_segment(cpu, &access)
-           && reaches(cpu, &access, guest_physical) && carry_out(cpu, &access, offset, registers);
+    return write && code->plain_store ? emulate_store(cpu, code, guest_physical, registers)
+                                      : emulate_any(cpu, code, guest_physical, write, registers);
 }

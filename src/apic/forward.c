@@ -5,6 +5,7 @@
 
 #include "apic/icr.h"
 #include "apic/local.h"
+#include "core/cold.h"
 #include "core/cpu.h"
 #include "x86/msr.h"
 
@@ -21,17 +22,18 @@ void apic_set_irregular(struct cpu *cpu, bool irregular)
         atomic_fetch_sub(&irregular_cpus, 1);
 }
 
-/* Of those that a message of lowest priority is for, one gets it: the first, since nobody else can ask
+/* While some CPU is irregular. Of those that a message of lowest priority is for, one gets it: the first, since nobody else can ask
  * the others for their priority. */
-static void send_one_by_one(struct cpu *cpu, const struct icr_command *command)
+static COLD void send_one_by_one(struct cpu *cpu, uint64_t icr, bool x2apic)
 {
-    bool lowest = command->delivery_mode == ICR_DELIVERY_LOWEST_PRIORITY;
-    uint32_t low = APIC_ICR_ASSERT | command->vector;
+    const struct icr_command command = icr_decode_write(icr, x2apic);
+    bool lowest = command.delivery_mode == ICR_DELIVERY_LOWEST_PRIORITY;
+    uint32_t low = APIC_ICR_ASSERT | command.vector;
 
     if (!lowest)
-        low |= (uint32_t)command->delivery_mode << APIC_ICR_DELIVERY_MODE_SHIFT;
+        low |= (uint32_t)command.delivery_mode << APIC_ICR_DELIVERY_MODE_SHIFT;
     for (uint32_t i = 0; i < cpu_count; i++) {
-        if (!destination_matches(command, &cpus[i]->apic.identity, cpus[i] == cpu))
+        if (!destination_matches(&command, &cpus[i]->apic.identity, cpus[i] == cpu))
             continue;
         local_apic_send(cpus[i]->apic_id, low);
         if (lowest)
@@ -42,9 +44,7 @@ static void send_one_by_one(struct cpu *cpu, const struct icr_command *command)
 bool apic_forward(struct cpu *cpu, uint64_t icr, bool x2apic)
 {
     if (atomic_load_explicit(&irregular_cpus, memory_order_relaxed)) {
-        struct icr_command command = icr_decode_write(icr, x2apic);
-
-        send_one_by_one(cpu, &command);
+        send_one_by_one(cpu, icr, x2apic);
         return false;
     }
     if (x2apic)

@@ -78,11 +78,6 @@ struct icr_command icr_decode_write(uint64_t value, bool x2apic)
                   : icr_decode((uint32_t)value, (uint32_t)(value >> 32));
 }
 
-uint32_t icr_low_as_read(uint32_t low)
-{
-    return low & APIC_ICR_WRITABLE;
-}
-
 const char *icr_class_name(enum icr_class class)
 {
     static const char *const names[] = {

@@ -93,7 +93,10 @@ struct icr_command icr_decode_x2apic(uint64_t value);
  * the writable bits, with delivery status idle. For commands that are not forwarded, so that the
  * guest reads its own command and not the last one that reached the hardware. Pure.
  */
-uint32_t icr_low_as_read(uint32_t low);
+static inline uint32_t icr_low_as_read(uint32_t low)
+{
+    return low & APIC_ICR_WRITABLE;
+}
 
 /* Whether a command, by its low half, is of class ICR_FORWARD; most are. */
 static inline bool icr_is_forwarded(uint32_t low)

@@ -3,6 +3,7 @@
 
 #include "apic/icr.h"
 #include "apic/local.h"
+#include "core/cold.h"
 #include "core/cpu.h"
 #include "strategies/operations.h"
 #include "x2apic/base.h"
@@ -18,19 +19,22 @@ SEALED static uint16_t readable[REGISTERS];
 SEALED static unsigned readable_count;
 SEALED static bool is_readable[REGISTERS];
 
-static void show_icr(struct cpu *cpu, bool closed)
+static COLD void change_reads(struct cpu *cpu, bool closed)
 {
-    enum apic_mode mode = cpu->apic.mode;
-
-    if (mode == APIC_MODE_XAPIC) {
-        if (closed)
-            guest_apic_page(cpu)->icr_disturbed(cpu);
-        else
-            guest_apic_page(cpu)->icr_restored(cpu);
-    } else if (cpu->apic.reads_closed != closed) {
+    if (cpu->apic.mode != APIC_MODE_XAPIC) {
         cpu->apic.reads_closed = closed;
         binding.x2apic->mode_changed(cpu);
+    } else if (closed) {
+        guest_apic_page(cpu)->icr_disturbed(cpu);
+    } else {
+        guest_apic_page(cpu)->icr_restored(cpu);
     }
+}
+
+static void show_icr(struct cpu *cpu, bool closed)
+{
+    if (cpu->apic.reads_closed != closed)
+        change_reads(cpu, closed);
 }
 
 void apic_policy_icr_disturbed(struct cpu *cpu)
@@ -111,9 +115,8 @@ static void write_register(struct cpu *cpu, uint32_t offset, uint32_t value)
         guest_apic_refresh_identity(cpu);
 }
 
-void apic_policy_write(struct cpu *cpu, uint32_t offset, uint32_t value)
+static COLD void write_special(struct cpu *cpu, uint32_t offset, uint32_t value)
 {
-    cpu->counters[COUNTER_APIC_WRITE]++;
     switch (offset) {
     case 0:
         /* No register; QEMU takes a write there for an interrupt message. */
@@ -127,6 +130,30 @@ void apic_policy_write(struct cpu *cpu, uint32_t offset, uint32_t value)
     default:
         write_register(cpu, offset, value);
     }
+}
+
+/* A write to it needs more than to be done: those above, and what addresses the APIC. */
+static bool is_special(uint32_t offset)
+{
+    static const uint64_t special = UINT64_C(1) << 0 | UINT64_C(1) << APIC_ID / APIC_REGISTER_STRIDE
+        | UINT64_C(1) << APIC_LDR / APIC_REGISTER_STRIDE
+        | UINT64_C(1) << APIC_DFR / APIC_REGISTER_STRIDE
+        | UINT64_C(1) << APIC_ICR_LOW / APIC_REGISTER_STRIDE;
+    uint32_t number = offset / APIC_REGISTER_STRIDE;
+
+    return number < 64 && special >> number & 1;
+}
+
+/* Where the hardware's registers are in memory the guest's are none but those. */
+void apic_policy_write(struct cpu *cpu, uint32_t offset, uint32_t value)
+{
+    volatile uint32_t *registers = cpu->apic.registers;
+
+    cpu->counters[COUNTER_APIC_WRITE]++;
+    if (!registers || is_special(offset))
+        write_special(cpu, offset, value);
+    else
+        registers[offset / sizeof registers[0]] = value;
 }
 
 /* The errors since this was asked last. */

@@ -6,19 +6,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct cpu;
-
-/* Intercepted instructions whose length may have to be found from their bytes: 0F and this. */
-enum instruction {
-    INSTRUCTION_INVD = 0x08,
-    INSTRUCTION_MOV_TO_CR = 0x22,
-    INSTRUCTION_WRMSR = 0x30,
-    INSTRUCTION_RDMSR = 0x32,
-    INSTRUCTION_CPUID = 0xa2,
-};
+#include "core/backend.h"
+#include "core/step.h"
+#include "x86/registers.h"
 
 /* True when the guest's next instruction is that one. */
-bool guest_is_at(struct cpu *cpu, enum instruction which);
+bool guest_is_at(struct cpu *cpu, enum intercepted which);
 
 /* True when it is VMRUN, VMMCALL, VMLOAD, VMSAVE, STGI, CLGI, SKINIT or INVLPGA. */
 bool guest_is_at_svm_instruction(struct cpu *cpu);
@@ -33,17 +26,19 @@ bool guest_only_stores(struct cpu *cpu);
 /* Length of the guest's next instruction when it is INT n, INT3, INTO or INT1; 0 when not. */
 unsigned guest_int_length(struct cpu *cpu);
 
-/* Where that instruction, which has exited, ends. False when another CPU has changed the code since it
- * was fetched: the guest then executes what is there now. */
-bool guest_find_next(struct cpu *cpu, enum instruction which, uint64_t *next_rip);
+/* What the guest's own debugging and a step make of an instruction that was carried out for the guest,
+ * which the processor does not trap for: called when there is either. */
+void guest_trap(struct cpu *cpu, uint64_t rflags);
 
-/* Goes past the instruction: RIP, RF, the interrupt shadow, and the guest's own single-step trap,
- * which the processor does not make for an intercepted instruction. False, with nothing changed,
- * when another CPU has changed the code since it was fetched: the guest then executes what is
- * there now. */
-bool guest_advance_over(struct cpu *cpu, enum instruction which);
+/* After backend->advance(), which has returned `rflags`. */
+static inline void guest_advanced(struct cpu *cpu, uint64_t rflags)
+{
+    if (step_active(cpu) || rflags & RFLAGS_TF)
+        guest_trap(cpu, rflags);
+}
 
-/* The same when the processor has said where the next instruction is. */
+/* Goes past the instruction that was carried out, to the next: RIP, RF, the interrupt shadow, and the
+ * traps. */
 void guest_advance_to(struct cpu *cpu, uint64_t next_rip);
 
 #endif

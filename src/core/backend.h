@@ -13,7 +13,6 @@
 #include "apic/reset.h"
 #include "core/cpu.h"
 #include "core/event.h"
-#include "core/guest_memory.h"
 #include "core/guest_msr.h"
 
 enum guest_register {
@@ -40,7 +39,7 @@ enum guest_segment {
 enum page_access { PAGE_NONE, PAGE_READ, PAGE_READ_WRITE };
 
 /* What decides where the guest's next instruction is, how it reads, and how its operands are found: for
- * core/guest_memory.c. */
+ * core/guest_code.c. */
 struct execution_state {
     uint64_t rip, rflags, cs_base;
     uint64_t cr0, cr3, cr4, efer;
@@ -51,6 +50,15 @@ struct execution_state {
 /* What a step changes. */
 struct step_registers {
     uint64_t rflags, dr6;
+};
+
+/* Intercepted instructions whose length may have to be found from their bytes: 0F and this. */
+enum intercepted {
+    INTERCEPTED_INVD = 0x08,
+    INTERCEPTED_MOV_TO_CR = 0x22,
+    INTERCEPTED_WRMSR = 0x30,
+    INTERCEPTED_RDMSR = 0x32,
+    INTERCEPTED_CPUID = 0xa2,
 };
 
 struct capabilities;
@@ -87,6 +95,11 @@ struct backend {
     void (*segment_write)(struct cpu *cpu, enum guest_segment which,
                           const struct segment_state *state);
     void (*execution_read)(struct cpu *cpu, struct execution_state *out);
+    /* The instruction that the guest is at (core/guest_code.h). */
+    struct guest_code *(*code)(struct cpu *cpu);
+    /* The same when nothing but that instruction has to be carried out: CPL 0 to 2, no single step of the
+     * guest's, no breakpoint that may lie on an operand. Else NULL. */
+    struct guest_code *(*undisturbed_code)(struct cpu *cpu);
     /* With PAE paging: the page-directory-pointer-table entries that the processor holds. False:
      * it holds none, they are in memory. */
     bool (*pdptes_read)(struct cpu *cpu, uint64_t pointers[4]);
@@ -96,12 +109,6 @@ struct backend {
     /* Goes to the next instruction: RIP, no RF, no blocking by STI or MOV SS. Returns RFLAGS as they
      * were. */
     uint64_t (*advance)(struct cpu *cpu, uint64_t next_rip);
-    /* Address of the instruction after the one that exited, 0 when the processor does not say. */
-    uint64_t (*next_rip)(struct cpu *cpu);
-    /* The bytes of the instruction that exited by a nested page fault, as the processor has fetched them:
-     * how many; 0: it gives none. Taken once, a second call finds none. Only while
-     * machine.decode_assists. */
-    unsigned (*instruction_bytes)(struct cpu *cpu, uint8_t bytes[GUEST_CODE_BYTES]);
     /* Blocking by STI or MOV SS: an opaque value, 0 when there is none. */
     uint64_t (*interrupt_shadow_read)(struct cpu *cpu);
     void (*interrupt_shadow_write)(struct cpu *cpu, uint64_t shadow);
@@ -123,6 +130,9 @@ struct backend {
     void (*page_map)(struct cpu *cpu, uint64_t guest_physical, uint64_t host_physical,
                      enum page_access access);
     void (*page_restore)(struct cpu *cpu, uint64_t guest_physical);
+    /* Takes away from what CPUID says what its guest cannot have, for the leaves that core/guest_cpuid.c
+     * has in its set. NULL: nothing. */
+    void (*filter_cpuid)(uint32_t leaf, uint32_t subleaf, uint32_t words[4]);
     /* From the next entry on: which of the x2APIC MSRs exit on this CPU. */
     void (*msr_view)(struct cpu *cpu, enum msr_view view);
 };

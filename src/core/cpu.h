@@ -27,6 +27,7 @@
 #include "apic/startup.h"
 #include "core/counters.h"
 #include "core/event.h"
+#include "instruction/instruction.h"
 #include "x2apic/mode.h"
 
 /* General registers in the order in which the instruction encodings number them. RSP is the
@@ -109,21 +110,50 @@ struct hidden_pages {
     bool written;
 };
 
-/* A walk of the guest's paging structures (core/guest_memory.c): where it read which entries. It is
- * used again only when all of them still read the same. */
-#define WALK_LEVELS 5
-#define CODE_WALKS  4
+/* A walk of the guest's paging structures: which entries it read. Where there are fewer the rest are their
+ * own. */
+#define KEPT_LEVELS 4
 
-struct kept_walk {
-    uint64_t key;               /* the linear page, and in the low bits what the access was */
-    uint64_t cr0, cr3, cr4, efer;
-    uint64_t physical;          /* of the page that it led to */
-    const uint8_t *memory;      /* where that may be read; NULL: it may not */
-    uint32_t levels;
-    struct { const volatile uint64_t *place; uint64_t value; } entry[WALK_LEVELS];
+struct kept_entry {
+    const volatile uint64_t *place;
+    uint64_t value;
 };
 
+struct kept_walk {
+    struct kept_entry entry[KEPT_LEVELS];
+};
+
+/* An instruction of the guest that exited (core/guest_code.h). */
+#define GUEST_CODES         16      /* by the low bits of their addresses */
+#define GUEST_CODE_BYTES    15      /* the longest instruction */
+
+struct guest_code {
+    _Alignas(256) uint64_t rip;     /* where it was found; a size that is a power of two */
+    uint64_t cr3, cr4, efer;
+    struct kept_walk walk;
+    const uint8_t *memory;          /* its bytes, where the guest has them: 16 of them in one page */
+    uint8_t bytes[GUEST_CODE_BYTES + 1];    /* what follows the available ones has no meaning */
+    uint8_t available;              /* bytes that could be fetched, at most GUEST_CODE_BYTES */
+    uint8_t width;                  /* 16, 32 or 64 */
+    uint8_t opcode;                 /* where it is, behind the prefixes */
+    uint8_t second;                 /* the byte behind 0F, when the opcode is that; else 0 */
+    bool only_stores;               /* MOV to memory or STOS: reads no memory */
+    bool decoded;                   /* it is one of those in instruction/instruction.h: */
+    bool plain_store;               /* and among them what kernels do to an APIC (core/guest_code.c) */
+    struct instruction instruction;
+    uint64_t next_rip;              /* behind the opcode 0F `second`, were that all of it */
+    /* Its operand in memory, when that was found last time: the linear page, and PAGING_WRITE. */
+    uint64_t operand_page, operand_physical;
+    struct kept_walk operand_walk;
+};
+
+/* What a panic tells of the last exits. */
 #define EXIT_HISTORY 8
+
+struct past_exit {
+    _Alignas(32) uint64_t reason;   /* a size that is a power of two */
+    uint64_t rip, info;
+};
 
 struct cpu {
     struct general_registers *registers;    /* on this CPU's stack, valid between exit and entry */
@@ -131,6 +161,7 @@ struct cpu {
     uint32_t apic_id;                       /* from the MADT: never read back from the APIC */
     void *backend_page;                     /* struct vmcb for SVM */
     uint64_t backend_physical;
+    void *backend_state;                    /* struct vmx_cpu for VMX */
     struct event event;                     /* to be delivered at the next entry */
     struct event interrupted;               /* its delivery was cut short by this exit */
     bool waiting;                           /* for a SIPI */
@@ -140,9 +171,9 @@ struct cpu {
     struct nmi_state nmi;
     struct cpu_view view;
     struct hidden_pages hidden_pages;
-    struct kept_walk code_walk[CODE_WALKS];     /* by the low bits of the page's number */
-    struct kept_walk operand_walk;
+    struct guest_code *code;                /* GUEST_CODES of them */
     struct startup_mailbox mailbox;
+    _Atomic uint32_t entry_work;            /* core/entry.h */
     _Atomic uint32_t kicked;                /* a host NMI is on its way and not seen yet */
     _Atomic uint32_t waits_in_hardware;     /* for a SIPI: no kick reaches it */
     _Atomic uint32_t wakeup;                /* an NMI came since kick_wait() last looked */
@@ -156,7 +187,7 @@ struct cpu {
     uint64_t guest_debug_control;
     uint64_t counters[COUNTER_COUNT];
     uint64_t snapshot[COUNTER_COUNT];
-    struct { uint64_t reason, rip, info; } history[EXIT_HISTORY];
+    struct past_exit history[EXIT_HISTORY];
     uint32_t history_next;
 };
 

@@ -1,18 +1,43 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What both backends ask before every VM entry. */
+/* What both backends ask before every VM entry: one word per CPU, which is 0 as long as the guest can be
+ * entered as it is. It only says that somebody has to look; what there is to do stands where it always
+ * does (the mailbox, the rendezvous, the events), and is written before the word. */
 #ifndef SEXTANT_CORE_ENTRY_H
 #define SEXTANT_CORE_ENTRY_H
 
-#include "apic/startup.h"
-#include "core/cpu.h"
-#include "core/rendezvous.h"
+#define ENTRY_POSTED    1       /* since the CPU last looked */
+#define ENTRY_WAITING   2       /* what could not be done yet: to be looked at before every entry */
 
-/* False when the guest can be entered as it is: nothing is posted, nobody calls, no event waits.
- * Exit context. */
-static inline bool entry_has_work(const struct cpu *cpu)
+#ifndef __ASSEMBLER__
+
+#include <stdatomic.h>
+
+#include "core/cpu.h"
+
+/* After something was left for `cpu` to do before its next entry. Any CPU, host context, NMI handlers
+ * included. */
+static inline void entry_post(struct cpu *cpu)
 {
-    return cpu->interrupted.valid || cpu->event.valid || cpu->nmi.pending
-           || startup_has_post(&cpu->mailbox) || rendezvous_wanted(cpu);
+    atomic_fetch_or_explicit(&cpu->entry_work, ENTRY_POSTED, memory_order_release);
 }
 
+/* False: nothing is posted, nobody calls, no event waits. On `cpu`, exit context. */
+static inline bool entry_has_work(const struct cpu *cpu)
+{
+    return atomic_load_explicit(&cpu->entry_work, memory_order_relaxed) != 0;
+}
+
+/* The CPU looks now, at everything; what comes later is posted anew. On `cpu`, exit context. */
+static inline void entry_look(struct cpu *cpu)
+{
+    atomic_exchange(&cpu->entry_work, 0);
+}
+
+/* It has to look again before the next entry, too. On `cpu`, exit context. */
+static inline void entry_look_again(struct cpu *cpu)
+{
+    atomic_fetch_or(&cpu->entry_work, ENTRY_WAITING);
+}
+
+#endif
 #endif

@@ -3,6 +3,7 @@
 
 #include "core/cpu.h"
 #include "core/ending.h"
+#include "core/entry.h"
 #include "core/step.h"
 #include "x86/registers.h"
 
@@ -33,6 +34,7 @@ void event_raise(struct cpu *cpu, uint8_t vector, bool has_error, uint32_t error
     if (combined < 0)
         ending_reset("the guest shut down (exception while delivering a double fault); "
                      "the machine is reset");
+    entry_post(cpu);
     cpu->interrupted.valid = false;
     cpu->event = (struct event){
         .valid = true,

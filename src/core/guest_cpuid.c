@@ -20,6 +20,7 @@
 #define LEAF_EXTENDED_FEATURES      0x00000007
 #define   EXTENDED_ECX_OSPKE        (1u << 4)
 #define   EXTENDED_EDX_ARCH_CAPABILITIES (1u << 29)
+#define LEAF_STATE                  0x0000000d
 #define LEAF_AMD_FEATURES           0x80000001
 #define LEAF_ADDRESS_SIZES          0x80000008
 #define   ADDRESS_SIZES_PHYSICAL    0xffu
@@ -68,7 +69,7 @@ static void leaf_snapshot(struct cpu *cpu, uint32_t words[4])
         words[0] = statistics_snapshot();
 }
 
-static COLD void hypervisor_leaf(struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t words[4])
+static void hypervisor_leaf(struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t words[4])
 {
     memset(words, 0, 4 * sizeof words[0]);
     switch (leaf) {
@@ -139,26 +140,48 @@ static void filter(struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t wo
     }
 }
 
+/* The leaves that something changes, by their low bits as in hidden_features_leaves: those of filter(), and
+ * those that the backend has something to take away from. */
+static const uint64_t filtered_leaves = HIDDEN_LEAF(LEAF_FEATURES) | HIDDEN_LEAF(LEAF_EXTENDED_FEATURES)
+    | HIDDEN_LEAF(LEAF_STATE) | HIDDEN_LEAF(LEAF_AMD_FEATURES) | HIDDEN_LEAF(LEAF_ADDRESS_SIZES);
+
+static bool is_changed(uint32_t leaf)
+{
+    return ((filtered_leaves | hidden_features_leaves) & HIDDEN_LEAF(leaf))
+           || leaf - LEAF_SEXTANT <= LEAF_HYPERVISOR_RANGE_LAST - LEAF_SEXTANT;
+}
+
+static void answer(struct general_registers *registers, const struct cpuid_result result)
+{
+    registers->rax = result.eax;
+    registers->rbx = result.ebx;
+    registers->rcx = result.ecx;
+    registers->rdx = result.edx;
+}
+
+static COLD void answer_changed(struct cpu *cpu, uint32_t leaf, uint32_t subleaf)
+{
+    struct cpuid_result result = cpuid(leaf, subleaf);
+    uint32_t words[4] = { result.eax, result.ebx, result.ecx, result.edx };
+
+    if (leaf - LEAF_SEXTANT <= LEAF_HYPERVISOR_RANGE_LAST - LEAF_SEXTANT) {
+        hypervisor_leaf(cpu, leaf, subleaf, words);
+    } else {
+        hidden_features_cpuid(leaf, subleaf, words);
+        filter(cpu, leaf, subleaf, words);
+        if (backend->filter_cpuid)
+            backend->filter_cpuid(leaf, subleaf, words);
+    }
+    answer(cpu->registers, (struct cpuid_result){ words[0], words[1], words[2], words[3] });
+}
+
 void guest_cpuid(struct cpu *cpu)
 {
     struct general_registers *registers = cpu->registers;
     uint32_t leaf = (uint32_t)registers->rax, subleaf = (uint32_t)registers->rcx;
-    uint32_t words[4];
 
-    if (leaf >= LEAF_SEXTANT && leaf <= LEAF_HYPERVISOR_RANGE_LAST) {
-        hypervisor_leaf(cpu, leaf, subleaf, words);
-    } else {
-        struct cpuid_result result = cpuid(leaf, subleaf);
-
-        words[0] = result.eax;
-        words[1] = result.ebx;
-        words[2] = result.ecx;
-        words[3] = result.edx;
-        hidden_features_cpuid(leaf, subleaf, words);
-        filter(cpu, leaf, subleaf, words);
-    }
-    registers->rax = words[0];
-    registers->rbx = words[1];
-    registers->rcx = words[2];
-    registers->rdx = words[3];
+    if (is_changed(leaf))
+        answer_changed(cpu, leaf, subleaf);
+    else
+        answer(registers, cpuid(leaf, subleaf));
 }

@@ -4,11 +4,9 @@
 #include <stddef.h>
 
 #include "apic/local.h"
-#include "core/advance.h"
 #include "core/backend.h"
 #include "core/hidden_features.h"
 #include "core/machine.h"
-#include "probe/selftest.h"
 #include "strategies/operations.h"
 #include "x2apic/base.h"
 #include "x2apic/msr_rules.h"
@@ -308,31 +306,30 @@ static bool write_msr(struct cpu *cpu, uint32_t index, uint64_t value)
     return msr_write_safe(index, value);
 }
 
-void guest_msr_access(struct cpu *cpu, bool write)
+bool guest_msr_read(struct cpu *cpu)
 {
     struct general_registers *registers = cpu->registers;
-    uint32_t index = (uint32_t)registers->rcx;
-    enum instruction instruction = write ? INSTRUCTION_WRMSR : INSTRUCTION_RDMSR;
-    uint64_t value = 0, next;
+    uint64_t value = 0;
 
-    /* Where the length has to come from the bytes, they are judged before anything is done. */
-    if (!guest_find_next(cpu, instruction, &next)) {
-        selftest_ends(cpu, NULL);   /* whose code is not where its addresses say */
-        return;
+    if (!read_msr(cpu, (uint32_t)registers->rcx, &value)) {
+        event_raise_gp(cpu);
+        return false;
     }
-    if (write) {
-        value = (registers->rdx & 0xffffffff) << 32 | (registers->rax & 0xffffffff);
-        if (!write_msr(cpu, index, value)) {
-            event_raise_gp(cpu);
-            return;
-        }
-    } else {
-        if (!read_msr(cpu, index, &value)) {
-            event_raise_gp(cpu);
-            return;
-        }
-        registers->rax = value & 0xffffffff;
-        registers->rdx = value >> 32;
-    }
-    guest_advance_to(cpu, next);
+    registers->rax = value & 0xffffffff;
+    registers->rdx = value >> 32;
+    return true;
+}
+
+/* The frequent ones are those of the local APIC. */
+bool guest_msr_write(struct cpu *cpu)
+{
+    const struct general_registers *registers = cpu->registers;
+    uint32_t index = (uint32_t)registers->rcx;
+    uint64_t value = (registers->rdx & 0xffffffff) << 32 | (registers->rax & 0xffffffff);
+
+    if (index - MSR_X2APIC_FIRST <= MSR_X2APIC_LAST - MSR_X2APIC_FIRST
+        ? write_x2apic(cpu, index, value) : write_msr(cpu, index, value))
+        return true;
+    event_raise_gp(cpu);
+    return false;
 }

@@ -25,7 +25,9 @@ void guest_msr_each(enum msr_view view,
                     void (*each)(void *context, uint32_t index, bool read, bool write),
                     void *context);
 
-/* Carries out the RDMSR or WRMSR that exited: the registers and RIP, or the fault. Exit context. */
-void guest_msr_access(struct cpu *cpu, bool write);
+/* Carries out the RDMSR or WRMSR that exited, but for RIP. False: it faults, which is queued. Exit
+ * context. */
+bool guest_msr_read(struct cpu *cpu);
+bool guest_msr_write(struct cpu *cpu);
 
 #endif

@@ -26,10 +26,11 @@ static uint64_t round_up(uint64_t value, uint64_t alignment)
 static uint64_t region_size(uint32_t cpu_total, uint64_t physical_end)
 {
     /* Two sets of page directories at most, the host's and the guest's, one page for each GiB;
-     * a CPU: its block, its virtual-APIC page, a record of 512 bytes. */
+     * a CPU: its block, its virtual-APIC page, the instructions it keeps, a record of 512 bytes. */
     uint64_t tables = 2 * 4096 * (round_up(physical_end, GIB) / GIB);
     uint64_t image = round_up((uint64_t)(image_end - image_start), 4096);
-    uint64_t blocks = (uint64_t)cpu_total * (CPU_BLOCK_SIZE + 4096 + 512) + CPU_BLOCK_SIZE;
+    uint64_t blocks = (uint64_t)cpu_total * (CPU_BLOCK_SIZE + 4096 + GUEST_CODES * sizeof(struct guest_code)
+                                              + 512) + CPU_BLOCK_SIZE;
 
     return round_up(image + tables + blocks + FIXED_RESERVE, HIDDEN_ALIGNMENT);
 }

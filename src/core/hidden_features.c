@@ -62,17 +62,15 @@ static const struct hidden_registers registers[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* A set of the leaves that have a row, by their low bits, so that most answers pass at once. */
-#define IN_SET(leaf)    (UINT64_C(1) << ((leaf) & 63))
-static const uint64_t leaf_set = 0
-#define FEATURE_BIT(leaf, subleaf, word, bit, name) | IN_SET(leaf)
-#define FEATURE_LEAF(leaf, subleaf, name) | IN_SET(leaf)
+const uint64_t hidden_features_leaves = 0
+#define FEATURE_BIT(leaf, subleaf, word, bit, name) | HIDDEN_LEAF(leaf)
+#define FEATURE_LEAF(leaf, subleaf, name) | HIDDEN_LEAF(leaf)
 #include "core/hidden_features.def"
     ;
 
 void hidden_features_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t words[4])
 {
-    if (!(leaf_set & IN_SET(leaf)))
+    if (!(hidden_features_leaves & HIDDEN_LEAF(leaf)))
         return;
     for (unsigned i = 0; i < COUNT(bits); i++) {
         if (bits[i].leaf == leaf && (bits[i].subleaf == ANY || bits[i].subleaf == subleaf))

@@ -6,6 +6,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* A set of the leaves that have something hidden, by their low bits, so that most answers pass at once: a leaf
+ * that is not in it has nothing hidden. */
+#define HIDDEN_LEAF(leaf)   (UINT64_C(1) << ((leaf) & 63))
+extern const uint64_t hidden_features_leaves;
+
 /* Takes away what the table hides of CPUID's answer for any processor: words are EAX, EBX, ECX, EDX. */
 void hidden_features_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t words[4]);
 

@@ -5,6 +5,7 @@
 #include "apic/policy.h"
 #include "core/backend.h"
 #include "core/cpu.h"
+#include "core/entry.h"
 #include "strategies/operations.h"
 
 enum { KICK_NONE, KICK_CLAIMED, KICK_SENT };
@@ -40,6 +41,7 @@ void kick(struct cpu *target)
 {
     struct cpu *self = this_cpu();
 
+    entry_post(target);
     if (target != self)
         send(self, target);
 }
@@ -65,6 +67,7 @@ void kick_nmi_arrived(void)
         cpu->counters[COUNTER_NMI_HOST]++;
     else
         cpu->nmi.pending = true;
+    entry_post(cpu);
     atomic_store(&cpu->wakeup, 1);
 }
 
@@ -73,6 +76,7 @@ void kick_init_arrived(void)
     struct cpu *cpu = this_cpu();
 
     startup_post_init(&cpu->mailbox);
+    entry_post(cpu);
     atomic_store(&cpu->wakeup, 1);
 }
 

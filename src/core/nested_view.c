@@ -269,7 +269,7 @@ uint64_t nested_view_initialise(struct cpu *cpu)
 }
 
 /* The APIC page is the first override and stays; a step's pages make room for each other. */
-static COLD struct view_override *other_override(struct cpu_view *view, uint64_t guest_physical)
+static struct view_override *override_of(struct cpu_view *view, uint64_t guest_physical)
 {
     unsigned i = 0;
 
@@ -285,14 +285,8 @@ static COLD struct view_override *other_override(struct cpu_view *view, uint64_t
     return &view->override[i];
 }
 
-static struct view_override *override_of(struct cpu_view *view, uint64_t guest_physical)
-{
-    return view->override_count && view->override[0].guest_physical == guest_physical
-           ? &view->override[0] : other_override(view, guest_physical);
-}
-
-static COLD void map_anew(struct cpu *cpu, struct view_override *override, uint64_t host_physical,
-                          enum page_access access)
+static void map_anew(struct cpu *cpu, struct view_override *override, uint64_t host_physical,
+                     enum page_access access)
 {
     struct view_mapping *now = &override->mapping[override->now];
 
@@ -302,20 +296,19 @@ static COLD void map_anew(struct cpu *cpu, struct view_override *override, uint6
         rebuild(cpu);
 }
 
-void nested_view_map(struct cpu *cpu, uint64_t guest_physical, uint64_t host_physical,
-                     enum page_access access)
+void nested_view_map_anew(struct cpu *cpu, uint64_t guest_physical, uint64_t host_physical,
+                          enum page_access access)
 {
     struct view_override *override = override_of(&cpu->view, guest_physical & ~(SIZE_4K - 1));
-    struct view_mapping *other = &override->mapping[!override->now];
+    struct view_mapping *now;
 
-    if (override->place) {
+    if (override->place)
         override->now = !override->now;
-        if (other->host_physical == host_physical && other->access == access) {
-            *override->place = other->entry;
-            return;
-        }
-    }
-    map_anew(cpu, override, host_physical, access);
+    now = &override->mapping[override->now];
+    if (override->place && now->host_physical == host_physical && now->access == access)
+        *override->place = now->entry;
+    else
+        map_anew(cpu, override, host_physical, access);
 }
 
 bool nested_view_restore(struct cpu *cpu, uint64_t guest_physical)

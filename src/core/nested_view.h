@@ -30,16 +30,33 @@ uint64_t nested_view_initialise(struct cpu *cpu);
 
 /* Overrides one page of this CPU's view, and removes an override (false: there was none). The
  * caller flushes what the processor caches of the view. Exit context. */
-void nested_view_map(struct cpu *cpu, uint64_t guest_physical, uint64_t host_physical,
-                     enum page_access access);
+void nested_view_map_anew(struct cpu *cpu, uint64_t guest_physical, uint64_t host_physical,
+                          enum page_access access);
 bool nested_view_restore(struct cpu *cpu, uint64_t guest_physical);
+
+/* The same as the first for what a step of the APIC's page goes back and forth between. */
+static inline void nested_view_map(struct cpu *cpu, uint64_t guest_physical, uint64_t host_physical,
+                                   enum page_access access)
+{
+    struct view_override *override = &cpu->view.override[0];
+    uint32_t then = override->now ^ 1;
+    const struct view_mapping *other = &override->mapping[then];
+
+    if (!cpu->view.override_count || guest_physical - override->guest_physical >= 4096
+        || !override->place || other->host_physical != host_physical || other->access != access) {
+        nested_view_map_anew(cpu, guest_physical, host_physical, access);
+    } else {
+        override->now = then;
+        *override->place = other->entry;
+    }
+}
 
 /* Maps what lies at an address that no table covers yet; false when the address is impossible. Exit
  * context; the caller flushes. */
 bool nested_view_fill(struct cpu *cpu, uint64_t guest_physical);
 
 /* The memory types have changed: writes those of the shared tables anew. All other CPUs are stopped
- * and call nested_view_follow() before they enter the guest again. */
+ * by a rendezvous; they and the caller look whether their view is old before they enter the guest again. */
 void nested_view_retype(void);
 
 /* Whether nested_view_retype() did something that this CPU's view does not show yet. One load. */

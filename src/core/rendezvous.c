@@ -7,6 +7,7 @@
 
 #include "core/backend.h"
 #include "core/cpu.h"
+#include "core/entry.h"
 #include "core/kick.h"
 #include "lib/console.h"
 #include "lib/spinlock.h"
@@ -93,6 +94,7 @@ static bool gather(struct cpu *self, bool name_lost)
 
     atomic_store(&self->rendezvous_seen, number);
     for (uint32_t i = 0; i < cpu_count; i++) {
+        entry_post(cpus[i]);
         if (expected(self, cpus[i]))
             kick(cpus[i]);
     }

@@ -54,6 +54,7 @@ static void add(uint32_t apic_id)
 
     cpu->index = cpu_count;
     cpu->apic_id = apic_id;
+    cpu->code = hidden_allocate(GUEST_CODES * sizeof cpu->code[0], sizeof cpu->code[0]);
     cpus[cpu_count++] = cpu;
 }
 

@@ -6,6 +6,7 @@
 #include "apic/local.h"
 #include "apic/policy.h"
 #include "core/backend.h"
+#include "core/entry.h"
 #include "core/hidden.h"
 #include "core/machine.h"
 #include "core/step.h"
@@ -58,12 +59,18 @@ const char *selftest_ended_by(void)
     return ended_by;
 }
 
+static void leave(struct cpu *cpu)
+{
+    cpu->leave_guest = true;
+    entry_post(cpu);
+}
+
 bool selftest_ends(struct cpu *cpu, const char *unexpected)
 {
     if (!running)
         return false;
     ended_by = unexpected;
-    cpu->leave_guest = true;
+    leave(cpu);
     return true;
 }
 
@@ -71,7 +78,7 @@ void selftest_step_ended(struct cpu *cpu, bool finished)
 {
     stepped = finished;
     if (finished)
-        cpu->leave_guest = true;
+        leave(cpu);
 }
 
 void selftest_reset(struct cpu *cpu, const char *label)

@@ -16,19 +16,19 @@
 extern const char selftest_tpr[], selftest_hypercall[], selftest_x2apic[];
 
 /* How the micro-guest is entered for a round: without the operation and with it. */
-struct operation {
+struct measured_operation {
     const char *label[2];
     bool step;
 };
 
-static const struct operation operations[AXIS_COUNT] = {
+static const struct measured_operation operations[AXIS_COUNT] = {
     [AXIS_APIC] = { .label = { selftest_hypercall, selftest_tpr } },
     [AXIS_X2APIC] = { .label = { selftest_hypercall, selftest_x2apic } },
     /* Without a step there is no way out that is as short: nothing is taken off. */
     [AXIS_STEP] = { .label = { NULL, selftest_nop }, .step = true },
 };
 
-static void enter(struct cpu *cpu, const struct operation *operation, bool with)
+static void enter(struct cpu *cpu, const struct measured_operation *operation, bool with)
 {
     if (operation == &operations[AXIS_X2APIC] && with) {
         selftest_x2apic_prepare_write(cpu);
@@ -41,7 +41,7 @@ static void enter(struct cpu *cpu, const struct operation *operation, bool with)
     selftest_enter(cpu);
 }
 
-static struct strategy_cost rounds(struct cpu *cpu, const struct operation *operation, bool with)
+static struct strategy_cost rounds(struct cpu *cpu, const struct measured_operation *operation, bool with)
 {
     struct strategy_cost cost = { .measured = true, .ticks = UINT64_MAX };
 
@@ -59,7 +59,7 @@ static struct strategy_cost rounds(struct cpu *cpu, const struct operation *oper
 
 struct strategy_cost selftest_measure(struct cpu *cpu, enum axis axis)
 {
-    const struct operation *operation = &operations[axis];
+    const struct measured_operation *operation = &operations[axis];
     struct strategy_cost cost, without = { .measured = false };
     struct selftest_x2apic_state before;
 

@@ -42,6 +42,9 @@ static void again(struct cpu *cpu)
 
 void svm_attend(struct cpu *cpu)
 {
+    if (cpu->leave_guest)
+        return;
+    entry_look(cpu);
     again(cpu);
     /* Each of the two may let an NMI in that announces the other. */
     while (rendezvous_wanted(cpu) || startup_is_pending(&cpu->mailbox)) {
@@ -52,6 +55,8 @@ void svm_attend(struct cpu *cpu)
     }
     if (cpu->nmi.pending)
         binding.nmi->deliver(cpu);
+    if (cpu->nmi.pending)
+        entry_look_again(cpu);
     if (cpu->event.valid)
         svm_inject(cpu);
 }

@@ -20,6 +20,7 @@ void svm_take_interrupted(struct cpu *cpu)
     uint64_t information = vmcb_of(cpu)->exit_interrupt_info;
     struct event *event = &cpu->interrupted;
 
+    entry_post(cpu);
     event->valid = true;
     event->vector = information & EVENT_VECTOR;
     event->type = true_type((information & EVENT_TYPE) >> EVENT_TYPE_SHIFT, event->vector);

@@ -3,6 +3,7 @@
 #include "svm/svm.h"
 
 #include "core/advance.h"
+#include "core/cold.h"
 #include "core/ending.h"
 #include "core/guest_cpuid.h"
 #include "core/guest_exception.h"
@@ -15,19 +16,34 @@
 #include "strategies/operations.h"
 #include "x86/registers.h"
 
+static void go_on(struct cpu *cpu, struct vmcb *vmcb, uint64_t next_rip)
+{
+    guest_advanced(cpu, svm_advance_here(vmcb, next_rip));
+}
+
 static void exit_cpuid(struct cpu *cpu, struct vmcb *vmcb)
 {
-    (void)vmcb;
+    uint64_t next_rip;
+
     cpu->counters[COUNTER_EXIT_CPUID]++;
-    if (!guest_advance_over(cpu, INSTRUCTION_CPUID))
+    if (!svm_find_next(cpu, INTERCEPTED_CPUID, &next_rip))
         return;
+    go_on(cpu, vmcb, next_rip);
     guest_cpuid(cpu);
 }
 
+/* Where the length has to come from the bytes, they are judged before anything is done; a self-test's may not
+ * be where its addresses say. */
 static void exit_msr(struct cpu *cpu, struct vmcb *vmcb)
 {
+    bool write = vmcb->exit_info1 & 1;
+    uint64_t next_rip;
+
     cpu->counters[COUNTER_EXIT_MSR]++;
-    guest_msr_access(cpu, vmcb->exit_info1 & 1);
+    if (!svm_find_next(cpu, write ? INTERCEPTED_WRMSR : INTERCEPTED_RDMSR, &next_rip))
+        selftest_ends(cpu, NULL);
+    else if (write ? guest_msr_write(cpu) : guest_msr_read(cpu))
+        go_on(cpu, vmcb, next_rip);
 }
 
 /* The processor says what follows an IN or OUT in EXITINFO2. String forms on these few ports are
@@ -70,16 +86,25 @@ static void exit_nmi(struct cpu *cpu, struct vmcb *vmcb)
     step_delivery_ended(cpu);
 }
 
+static COLD void exit_general_protection(struct cpu *cpu, const struct vmcb *vmcb)
+{
+    if (guest_is_at_svm_instruction(cpu))
+        guest_exception(cpu, VECTOR_UD, 0);
+    else
+        guest_exception(cpu, VECTOR_GP, (uint32_t)vmcb->exit_info1);
+}
+
 static void exit_exception(struct cpu *cpu, struct vmcb *vmcb)
 {
     uint8_t vector = (uint8_t)(vmcb->exit_code - VMEXIT_EXCEPTION);
 
+    if (vector == VECTOR_GP) {
+        exit_general_protection(cpu, vmcb);
+        return;
+    }
     if (vector == VECTOR_PF)
-        vmcb->cr2 = vmcb->exit_info2;
-    if (vector == VECTOR_GP && guest_is_at_svm_instruction(cpu))
-        guest_exception(cpu, VECTOR_UD, 0);
-    else
-        guest_exception(cpu, vector, (uint32_t)vmcb->exit_info1);
+        svm_write_cr2(vmcb, vmcb->exit_info2);
+    guest_exception(cpu, vector, (uint32_t)vmcb->exit_info1);
 }
 
 static void exit_iret(struct cpu *cpu, struct vmcb *vmcb)
@@ -100,10 +125,13 @@ static void exit_svm_instruction(struct cpu *cpu, struct vmcb *vmcb)
 /* INVD would drop the host's modified cache lines with the guest's. */
 static void exit_invd(struct cpu *cpu, struct vmcb *vmcb)
 {
-    (void)vmcb;
+    uint64_t next_rip;
+
     cpu->counters[COUNTER_EXIT_OTHER]++;
-    if (guest_advance_over(cpu, INSTRUCTION_INVD))
-        __asm__ volatile("wbinvd" : : : "memory");
+    if (!svm_find_next(cpu, INTERCEPTED_INVD, &next_rip))
+        return;
+    go_on(cpu, vmcb, next_rip);
+    __asm__ volatile("wbinvd" : : : "memory");
 }
 
 /* QEMU answers a guest's MOV to a control register with reserved bits like this instead of #GP.
@@ -114,7 +142,7 @@ static void exit_invalid(struct cpu *cpu, struct vmcb *vmcb)
     cpu->counters[COUNTER_EXIT_INVALID]++;
     if (selftest_ends(cpu, "the processor refused the micro-guest's state"))
         return;
-    if (guest_is_at(cpu, INSTRUCTION_MOV_TO_CR))
+    if (guest_is_at(cpu, INTERCEPTED_MOV_TO_CR))
         event_raise_gp(cpu);
     else
         ending_reset("the processor refused the guest's state (VMEXIT_INVALID); the machine is "
@@ -181,11 +209,11 @@ static void dispatch(struct cpu *cpu, struct vmcb *vmcb)
 
 static void remember(struct cpu *cpu, const struct vmcb *vmcb)
 {
-    uint32_t slot = cpu->history_next++ % EXIT_HISTORY;
+    struct past_exit *exit = &cpu->history[cpu->history_next++ % EXIT_HISTORY];
 
-    cpu->history[slot].reason = vmcb->exit_code;
-    cpu->history[slot].rip = vmcb->rip;
-    cpu->history[slot].info = vmcb->exit_info1;
+    exit->reason = vmcb->exit_code;
+    exit->rip = vmcb->rip;
+    exit->info = vmcb->exit_info1;
 }
 
 bool svm_exit(struct general_registers *registers)
@@ -202,8 +230,7 @@ bool svm_exit(struct general_registers *registers)
     if (vmcb->exit_interrupt_info & EVENT_VALID)
         svm_take_interrupted(cpu);
     dispatch(cpu, vmcb);
-    if (!cpu->leave_guest)
-        svm_prepare_entry(cpu);
-    vmcb->rax = registers->rax;
+    svm_prepare_entry(cpu);
+    vmcb->rax = cpu->registers->rax;
     return cpu->leave_guest;
 }

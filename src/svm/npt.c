@@ -16,16 +16,18 @@ __attribute__((section(".sealed"))) static struct nested_format npt_format = {
     .page = { [PAGE_READ] = NPT_READ, [PAGE_READ_WRITE] = NPT_READ_WRITE },
 };
 
+__attribute__((section(".sealed"))) static uint8_t flush_control;
+
 void svm_npt_prepare(void)
 {
+    flush_control = machine.flush_by_asid ? TLB_CONTROL_FLUSH_GUEST : TLB_CONTROL_FLUSH_ALL;
     npt_format.pages_1g = machine.pages_1g;
     nested_view_prepare(&npt_format);
 }
 
 void svm_flush(struct cpu *cpu)
 {
-    vmcb_of(cpu)->tlb_control = machine.flush_by_asid ? TLB_CONTROL_FLUSH_GUEST
-                                                      : TLB_CONTROL_FLUSH_ALL;
+    vmcb_of(cpu)->tlb_control = flush_control;
 }
 
 void svm_npt_initialise(struct cpu *cpu)

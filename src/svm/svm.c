@@ -62,6 +62,7 @@ static void run(struct cpu *cpu)
     struct general_registers *area = cpu->registers;
 
     cpu->leave_guest = false;
+    entry_post(cpu);
     svm_prepare_entry(cpu);
     vmcb_of(cpu)->rax = area->rax;
     svm_run(area, cpu->backend_physical);
@@ -82,11 +83,11 @@ const struct backend svm_backend = {
     .segment_read = svm_segment_read,
     .segment_write = svm_segment_write,
     .execution_read = svm_execution_read,
+    .code = svm_code,
+    .undisturbed_code = svm_undisturbed_code,
     .pdptes_read = svm_pdptes_read,
     .reset_events = svm_reset_events,
     .advance = svm_advance,
-    .next_rip = svm_next_rip,
-    .instruction_bytes = svm_instruction_bytes,
     .interrupt_shadow_read = svm_interrupt_shadow_read,
     .interrupt_shadow_write = svm_interrupt_shadow_write,
     .step_read = svm_step_read,

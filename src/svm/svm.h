@@ -10,6 +10,8 @@
 #include "core/backend.h"
 #include "core/cpu.h"
 #include "core/entry.h"
+#include "core/guest_code.h"
+#include "core/machine.h"
 #include "x86/msr.h"
 #include "x86/registers.h"
 #include "x86/vmcb.h"
@@ -28,7 +30,8 @@ void svm_run(struct general_registers *area, uint64_t vmcb_physical);
  * with the guest's registers on this CPU's stack. */
 bool svm_exit(struct general_registers *registers);
 
-/* entry.c: what may have to be done before an entry: kicks, INIT and SIPI, NMIs, events. */
+/* entry.c: what may have to be done before an entry: kicks, INIT and SIPI, NMIs, events. Nothing when
+ * the guest is to be left. */
 void svm_attend(struct cpu *cpu);
 
 /* QEMU lets a guest reach states that VMRUN refuses, where the manual has #GP: CR0.NW without CD, long
@@ -44,20 +47,59 @@ static inline void svm_repair(struct vmcb *vmcb)
 }
 
 /* Bochs' VMRUN takes everything from the VMCB but CR2. The host has no use for it, so that after an exit
- * it still is the guest's. */
-static inline void svm_load_cr2(const struct vmcb *vmcb)
+ * it still is the guest's, and who changes one changes the other. */
+static inline void svm_write_cr2(struct vmcb *vmcb, uint64_t value)
 {
-    if (cr2_read() != vmcb->cr2)
-        cr2_write(vmcb->cr2);
+    vmcb->cr2 = value;
+    cr2_write(value);
 }
 
-/* Before every entry. Exit context. */
+/* Before every entry, unless cpu->leave_guest. Exit context. */
 static inline void svm_prepare_entry(struct cpu *cpu)
 {
     if (entry_has_work(cpu))
         svm_attend(cpu);
     svm_repair(vmcb_of(cpu));
-    svm_load_cr2(vmcb_of(cpu));
+}
+
+/* What decides where the guest's next instruction is and how it reads. */
+static inline struct execution_state svm_execution_state(const struct vmcb *vmcb)
+{
+    return (struct execution_state){
+        .rip = vmcb->rip, .rflags = vmcb->rflags, .cs_base = vmcb->cs.base,
+        .cr0 = vmcb->cr0, .cr3 = vmcb->cr3, .cr4 = vmcb->cr4, .efer = vmcb->efer,
+        .cs_attributes = vmcb->cs.attributes, .privilege = vmcb->cpl,
+    };
+}
+
+static inline struct guest_code *svm_code_here(struct cpu *cpu)
+{
+    struct guest_code *code = guest_code_kept(cpu, svm_execution_state(vmcb_of(cpu)));
+
+    return code ? code : guest_code_fetch(cpu);
+}
+
+/* Where that instruction, which has exited, ends. False when the processor does not say and another CPU has
+ * changed the code since: the guest then executes what is there now. */
+static inline bool svm_find_next(struct cpu *cpu, enum intercepted which, uint64_t *next_rip)
+{
+    const struct guest_code *code;
+
+    if (machine.next_rip) {
+        *next_rip = vmcb_of(cpu)->next_rip;
+        return true;
+    }
+    code = svm_code_here(cpu);
+    *next_rip = code->next_rip;
+    return code->second == which;
+}
+
+static inline uint64_t svm_advance_here(struct vmcb *vmcb, uint64_t next_rip)
+{
+    vmcb->rip = next_rip;
+    vmcb->rflags &= ~RFLAGS_RF;
+    vmcb->interrupt_shadow &= ~INTERRUPT_SHADOW;
+    return vmcb->rflags;
 }
 
 /* vmcb.c: VMCB fields behind the backend's names. */
@@ -67,10 +109,10 @@ void svm_register_write(struct cpu *cpu, enum guest_register which, uint64_t val
 void svm_segment_read(struct cpu *cpu, enum guest_segment which, struct segment_state *out);
 void svm_segment_write(struct cpu *cpu, enum guest_segment which, const struct segment_state *in);
 void svm_execution_read(struct cpu *cpu, struct execution_state *out);
+struct guest_code *svm_code(struct cpu *cpu);
+struct guest_code *svm_undisturbed_code(struct cpu *cpu);
 bool svm_pdptes_read(struct cpu *cpu, uint64_t pointers[4]);
 uint64_t svm_advance(struct cpu *cpu, uint64_t next_rip);
-uint64_t svm_next_rip(struct cpu *cpu);
-unsigned svm_instruction_bytes(struct cpu *cpu, uint8_t bytes[GUEST_CODE_BYTES]);
 uint64_t svm_interrupt_shadow_read(struct cpu *cpu);
 void svm_interrupt_shadow_write(struct cpu *cpu, uint64_t shadow);
 void svm_step_read(struct cpu *cpu, struct step_registers *out);

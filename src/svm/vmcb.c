@@ -3,6 +3,7 @@
  * VMCB Layout). No clean bits are used: every field is read anew at VMRUN. */
 #include <string.h>
 
+#include "core/cold.h"
 #include "core/machine.h"
 #include "svm/instruction_bytes.h"
 #include "svm/svm.h"
@@ -97,6 +98,10 @@ void svm_register_write(struct cpu *cpu, enum guest_register which, uint64_t val
         msr_write(MSR_IA32_DEBUGCTL, value);
         return;
     }
+    if (which == GUEST_CR2) {
+        svm_write_cr2(vmcb_of(cpu), value);
+        return;
+    }
     if (which == GUEST_EFER)
         value |= EFER_SVME;
     *register_field(vmcb_of(cpu), which) = value;
@@ -171,17 +176,33 @@ void svm_segment_write(struct cpu *cpu, enum guest_segment which, const struct s
 
 void svm_execution_read(struct cpu *cpu, struct execution_state *out)
 {
+    *out = svm_execution_state(vmcb_of(cpu));
+}
+
+struct guest_code *svm_code(struct cpu *cpu)
+{
+    return svm_code_here(cpu);
+}
+
+/* What the processor fetched for the instruction that faulted, as long as nobody has asked for it in this exit,
+ * is what it executed, whatever is there now. */
+static COLD struct guest_code *given_code(struct cpu *cpu)
+{
+    struct vmcb *vmcb = vmcb_of(cpu);
+    uint8_t bytes[SVM_INSTRUCTION_BYTES];
+    unsigned count = svm_instruction_bytes_of(vmcb, bytes);
+
+    vmcb->fetched_count = 0;
+    return count ? guest_code_given(cpu, bytes, count) : svm_code_here(cpu);
+}
+
+struct guest_code *svm_undisturbed_code(struct cpu *cpu)
+{
     const struct vmcb *vmcb = vmcb_of(cpu);
 
-    out->rip = vmcb->rip;
-    out->rflags = vmcb->rflags;
-    out->cs_base = vmcb->cs.base;
-    out->cr0 = vmcb->cr0;
-    out->cr3 = vmcb->cr3;
-    out->cr4 = vmcb->cr4;
-    out->efer = vmcb->efer;
-    out->cs_attributes = vmcb->cs.attributes;
-    out->privilege = vmcb->cpl;
+    if (vmcb->cpl == 3 || vmcb->rflags & RFLAGS_TF || vmcb->dr7 & DR7_ENABLED)
+        return NULL;
+    return machine.decode_assists ? given_code(cpu) : svm_code_here(cpu);
 }
 
 /* A nested walk reads them like the entries of any other level (APM Vol 2: Secure Virtual Machine >
@@ -195,27 +216,7 @@ bool svm_pdptes_read(struct cpu *cpu, uint64_t pointers[4])
 
 uint64_t svm_advance(struct cpu *cpu, uint64_t next_rip)
 {
-    struct vmcb *vmcb = vmcb_of(cpu);
-    uint64_t rflags = vmcb->rflags;
-
-    vmcb->rip = next_rip;
-    vmcb->rflags = rflags & ~RFLAGS_RF;
-    vmcb->interrupt_shadow &= ~INTERRUPT_SHADOW;
-    return rflags;
-}
-
-uint64_t svm_next_rip(struct cpu *cpu)
-{
-    return machine.next_rip ? vmcb_of(cpu)->next_rip : 0;
-}
-
-unsigned svm_instruction_bytes(struct cpu *cpu, uint8_t bytes[GUEST_CODE_BYTES])
-{
-    struct vmcb *vmcb = vmcb_of(cpu);
-    unsigned count = svm_instruction_bytes_of(vmcb, bytes);
-
-    vmcb->fetched_count = 0;
-    return count;
+    return svm_advance_here(vmcb_of(cpu), next_rip);
 }
 
 uint64_t svm_interrupt_shadow_read(struct cpu *cpu)

@@ -8,7 +8,7 @@
  * other bits what it must (faults, PDPTEs, long mode). What would fault is refused here before the
  * shadow moves. */
 #include "core/backend.h"
-#include "core/guest_memory.h"
+#include "core/guest_code.h"
 #include "vmx/vmx.h"
 #include "x86/msr.h"
 #include "x86/registers.h"

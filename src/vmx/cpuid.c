@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Features that a guest on VMX must not see besides those of core/hidden_features.def: instructions that
  * raise #UD because the control that enables them is not used (SDM Vol 3: VMX Non-Root Operation >
- * Changes to Instruction Behavior in VMX Non-Root Operation). */
+ * Changes to Instruction Behavior in VMX Non-Root Operation). Their leaves are in the set of core/guest_cpuid.c
+ * too. */
 #include "lib/panic.h"
 #include "vmx/vmx.h"
 
@@ -48,15 +49,10 @@ void vmx_filter_prepare(void)
     }
 }
 
-void vmx_filter_cpuid(struct cpu *cpu, uint32_t leaf, uint32_t subleaf)
+void vmx_filter_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t words[4])
 {
-    struct general_registers *registers = cpu->registers;
     int which = filtered(leaf, subleaf);
 
-    if (which < 0)
-        return;
-    registers->rax &= ~cleared[which][RAW_EAX];
-    registers->rbx &= ~cleared[which][RAW_EBX];
-    registers->rcx &= ~cleared[which][RAW_ECX];
-    registers->rdx &= ~cleared[which][RAW_EDX];
+    for (unsigned i = 0; which >= 0 && i < 4; i++)
+        words[i] &= ~cleared[which][i];
 }

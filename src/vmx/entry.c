@@ -3,8 +3,8 @@
  * from the mailbox; an event whose delivery was cut short; a new event; the guest's NMI. */
 #include <stdatomic.h>
 
-#include "core/cold.h"
 #include "core/entry.h"
+#include "core/nested_view.h"
 #include "core/rendezvous.h"
 #include "core/vcpu.h"
 #include "lib/panic.h"
@@ -27,27 +27,26 @@ static void again(struct cpu *cpu)
     cpu->interrupted.valid = false;
 }
 
-static COLD void attend(struct cpu *cpu)
+void vmx_attend(struct cpu *cpu)
 {
+    entry_look(cpu);
     again(cpu);
     while (rendezvous_wanted(cpu))
         rendezvous_attend(cpu);
     if (startup_is_pending(&cpu->mailbox))
         vcpu_take_mailbox(cpu);
+    if (nested_view_is_old(cpu)) {
+        nested_view_follow(cpu);
+        vmx_of(cpu)->flush |= VMX_FLUSH_EPT;
+    }
     if (cpu->nmi.pending)
         binding.nmi->deliver(cpu);
+    if (cpu->nmi.pending)
+        entry_look_again(cpu);
     if (vmx_of(cpu)->virtual_apic.watched)
         vmx_virtual_apic_before_entry(cpu);
     if (cpu->event.valid)
         vmx_inject(cpu);
-}
-
-void vmx_prepare_entry(struct cpu *cpu)
-{
-    atomic_store(&cpu->wakeup, 0);
-    if (entry_has_work(cpu) || vmx_of(cpu)->virtual_apic.watched)
-        attend(cpu);
-    vmx_flush_pending(cpu);
 }
 
 void vmx_prepare_again(void)

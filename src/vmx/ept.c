@@ -43,21 +43,20 @@ void vmx_ept_initialise(struct cpu *cpu)
 
     vmx->ept_pointer = nested_view_initialise(cpu) | POINTER_WRITE_BACK | POINTER_WALK_4;
     vmcs_write(VMCS_EPT_POINTER, vmx->ept_pointer);
-    vmx->flush_ept = true;
-    vmx->flush_vpid = true;
+    vmx->flush = VMX_FLUSH_EPT | VMX_FLUSH_VPID;
 }
 
 void vmx_page_map(struct cpu *cpu, uint64_t guest_physical, uint64_t host_physical,
                   enum page_access access)
 {
     nested_view_map(cpu, guest_physical, host_physical, access);
-    vmx_of(cpu)->flush_ept = true;
+    vmx_of(cpu)->flush |= VMX_FLUSH_EPT;
 }
 
 void vmx_page_restore(struct cpu *cpu, uint64_t guest_physical)
 {
     if (nested_view_restore(cpu, guest_physical))
-        vmx_of(cpu)->flush_ept = true;
+        vmx_of(cpu)->flush |= VMX_FLUSH_EPT;
 }
 
 /* What was not present is cached nowhere; but the view may have had to be built anew. */
@@ -65,32 +64,20 @@ bool vmx_ept_fill(struct cpu *cpu, uint64_t guest_physical)
 {
     if (!nested_view_fill(cpu, guest_physical))
         return false;
-    vmx_of(cpu)->flush_ept = true;
+    vmx_of(cpu)->flush |= VMX_FLUSH_EPT;
     return true;
 }
 
-static void flush(struct vmx_cpu *vmx)
-{
-    struct invalidation view = { vmx->ept_pointer, 0 };
-    struct invalidation tag = { vmcs_read(VMCS_VPID), 0 };
-
-    if (vmx->flush_ept && !ept_invalidate(invept_type, &view))
-        panic("INVEPT failed");
-    if (vmx->flush_vpid && vmx_control_used(CAPABILITY_VMX_VPID)
-        && !vpid_invalidate(invvpid_type, &tag))
-        panic("INVVPID failed");
-    vmx->flush_ept = false;
-    vmx->flush_vpid = false;
-}
-
-void vmx_flush_pending(struct cpu *cpu)
+void vmx_flush(struct cpu *cpu)
 {
     struct vmx_cpu *vmx = vmx_of(cpu);
+    struct invalidation view = { vmx->ept_pointer, 0 };
+    struct invalidation tag = { GUEST_VPID, 0 };
 
-    if (nested_view_is_old(cpu)) {
-        nested_view_follow(cpu);
-        vmx->flush_ept = true;
-    }
-    if (vmx->flush_ept || vmx->flush_vpid)
-        flush(vmx);
+    if (vmx->flush & VMX_FLUSH_EPT && !ept_invalidate(invept_type, &view))
+        panic("INVEPT failed");
+    if (vmx->flush & VMX_FLUSH_VPID && vmx_control_used(CAPABILITY_VMX_VPID)
+        && !vpid_invalidate(invvpid_type, &tag))
+        panic("INVVPID failed");
+    vmx->flush = 0;
 }

@@ -2,6 +2,7 @@
 /* Event injection and events whose delivery an exit cut short (SDM Vol 3: VM Entries > Event
  * Injection; VM Exits > Information for VM Exits During Event Delivery). The numbers of the types
  * are those of core/event.h; VMX has two more, for INT1 and for INT3 and INTO. */
+#include "core/entry.h"
 #include "vmx/vmx.h"
 
 static bool is_soft(uint8_t type)
@@ -18,6 +19,7 @@ static void take(struct cpu *cpu, uint32_t information)
 {
     struct event *event = &cpu->interrupted;
 
+    entry_post(cpu);
     event->valid = true;
     event->vector = information & INTERRUPTION_VECTOR;
     event->type = type_of(information);

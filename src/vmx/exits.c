@@ -6,6 +6,7 @@
 
 #include "core/advance.h"
 #include "core/ending.h"
+#include "core/entry.h"
 #include "core/guest_cpuid.h"
 #include "core/guest_exception.h"
 #include "core/guest_io.h"
@@ -24,20 +25,24 @@ bool xsetbv_safe(uint32_t index, uint64_t value);
 #define DR6_ACTIVE_HIGH     (DR6_B0_B3 | DR6_BD | DR6_BS)
 #define DR6_ACTIVE_LOW      (UINT64_C(1) << 16 | UINT64_C(1) << 11)
 
+/* Past the instruction that exited. */
+static void go_on(struct cpu *cpu)
+{
+    guest_advanced(cpu, vmx_advance_here(cpu, vmx_next_rip_here(cpu)));
+}
+
 static void exit_cpuid(struct cpu *cpu)
 {
-    uint32_t leaf = (uint32_t)cpu->registers->rax, subleaf = (uint32_t)cpu->registers->rcx;
-
     cpu->counters[COUNTER_EXIT_CPUID]++;
-    guest_advance_over(cpu, INSTRUCTION_CPUID);
+    go_on(cpu);
     guest_cpuid(cpu);
-    vmx_filter_cpuid(cpu, leaf, subleaf);
 }
 
 static void exit_rdmsr(struct cpu *cpu)
 {
     cpu->counters[COUNTER_EXIT_MSR]++;
-    guest_msr_access(cpu, false);
+    if (guest_msr_read(cpu))
+        go_on(cpu);
 }
 
 static void exit_wrmsr(struct cpu *cpu)
@@ -45,9 +50,10 @@ static void exit_wrmsr(struct cpu *cpu)
     uint32_t index = (uint32_t)cpu->registers->rcx;
 
     cpu->counters[COUNTER_EXIT_MSR]++;
-    guest_msr_access(cpu, true);
-    if (vmx_is_mtrr(index))
-        vmx_mtrr_written(cpu);
+    if (guest_msr_write(cpu))
+        go_on(cpu);
+    if (index - MSR_MTRR_FIRST <= MSR_MTRR_LAST - MSR_MTRR_FIRST)
+        vmx_mtrr_written(cpu, index);
 }
 
 /* String forms on these few ports are refused: no system resets the machine with OUTS. */
@@ -65,7 +71,7 @@ static void exit_io(struct cpu *cpu)
         event_raise_gp(cpu);
         return;
     }
-    guest_advance_to(cpu, vmx_next_rip(cpu));
+    go_on(cpu);
     result = guest_io(cpu, (uint16_t)(qualification >> QUALIFICATION_IO_PORT_SHIFT), size, in,
                       (uint32_t)(rax & mask));
     if (in)
@@ -199,7 +205,7 @@ static void exit_vmx_instruction(struct cpu *cpu)
 static void exit_invd(struct cpu *cpu)
 {
     cpu->counters[COUNTER_EXIT_OTHER]++;
-    guest_advance_over(cpu, INSTRUCTION_INVD);
+    go_on(cpu);
     __asm__ volatile("wbinvd" : : : "memory");
 }
 
@@ -217,7 +223,7 @@ static void exit_xsetbv(struct cpu *cpu)
     legal = xsetbv_safe((uint32_t)registers->rcx, value);
     cr4_write(cr4);
     if (legal)
-        guest_advance_to(cpu, vmx_next_rip(cpu));
+        go_on(cpu);
     else
         event_raise_gp(cpu);
 }
@@ -237,8 +243,10 @@ static void exit_init(struct cpu *cpu)
     if (selftest_ends(cpu, NULL)
         || cpu->counters[COUNTER_EXITS] == vmx_of(cpu)->exits_at_sipi + 1)
         return;
-    if (!binding.startup->init || !binding.startup->init(cpu))
-        startup_post_init(&cpu->mailbox);
+    if (binding.startup->init && binding.startup->init(cpu))
+        return;
+    startup_post_init(&cpu->mailbox);
+    entry_post(cpu);
 }
 
 static void exit_sipi(struct cpu *cpu)
@@ -251,6 +259,7 @@ static void exit_sipi(struct cpu *cpu)
         startup_post_init(&cpu->mailbox);
     vmx_of(cpu)->init_held = false;
     startup_post_sipi(&cpu->mailbox, (uint8_t)vmcs_read(VMCS_EXIT_QUALIFICATION));
+    entry_post(cpu);
     selftest_ends(cpu, NULL);
 }
 
@@ -307,23 +316,21 @@ static exit_handler *const handlers[] = {
 
 static void dispatch(struct cpu *cpu, uint32_t reason)
 {
-    uint32_t basic = reason & EXIT_REASON_BASIC;
-
-    if (reason & EXIT_REASON_ENTRY_FAILURE)
+    if (reason < HANDLERS && handlers[reason])
+        handlers[reason](cpu);
+    else if (reason & EXIT_REASON_ENTRY_FAILURE)
         entry_failed(cpu, reason);
-    else if (basic < HANDLERS && handlers[basic])
-        handlers[basic](cpu);
     else
-        panic("unexpected exit reason %u", (unsigned)basic);
+        panic("unexpected exit reason %#x", (unsigned)reason);
 }
 
 static void remember(struct cpu *cpu, uint32_t reason)
 {
-    uint32_t slot = cpu->history_next++ % EXIT_HISTORY;
+    struct past_exit *exit = &cpu->history[cpu->history_next++ % EXIT_HISTORY];
 
-    cpu->history[slot].reason = reason;
-    cpu->history[slot].rip = vmcs_read(VMCS_GUEST_RIP);
-    cpu->history[slot].info = vmcs_read(VMCS_EXIT_QUALIFICATION);
+    exit->reason = reason;
+    exit->rip = vmcs_read(VMCS_GUEST_RIP);
+    exit->info = vmcs_read(VMCS_EXIT_QUALIFICATION);
 }
 
 bool vmx_exit(struct general_registers *registers)

@@ -195,13 +195,15 @@ static void retype(void *context)
     nested_view_retype();
 }
 
-void vmx_mtrr_written(struct cpu *cpu)
+void vmx_mtrr_written(struct cpu *cpu, uint32_t index)
 {
     struct mtrrs written;
 
-    (void)cpu;
+    if (!vmx_is_mtrr(index))
+        return;
     read_all(&written);
     if (!(written.def_type & DEF_TYPE_ENABLE) || !memcmp(&written, &now, sizeof now))
         return;
     rendezvous_run(retype, &written);
+    entry_post(cpu);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* void vmx_run(struct general_registers *area, const _Atomic uint32_t *wakeup, const uint32_t
+/* void vmx_run(struct general_registers *area, const _Atomic uint32_t *entry_work, const uint32_t
  * *launched)
  *
  * The VM-entry loop (SDM Vol 3: VM Entries; VM Exits). RIP, RSP and RFLAGS of the guest live in
@@ -7,14 +7,15 @@
  * VM exits load the RSP that is written here, from which everything else is found.
  *
  * An NMI of the host that comes after vmx_prepare_entry() looked at the mailbox, but before the
- * entry, would be slept over. Its handler sets *wakeup, which is tested here; an NMI between this
+ * entry, would be slept over. Its handler posts to *entry_work, which is tested here; an NMI between this
  * test and the entry goes on at vmx_window_again (exception_dispatch() moves its return address),
  * which is right with any register contents: the guest's are still on the stack.
  *
- * Stack: general_registers (16 words), wakeup, launched, area, the callee-saved registers. */
+ * Stack: general_registers (16 words), entry_work, launched, area, the callee-saved registers. */
 #include "boot/layout.h"
+#include "core/entry.h"
 
-#define WAKEUP      128
+#define ENTRY_WORK  128
 #define LAUNCHED    136
 #define AREA        144
 
@@ -43,10 +44,10 @@ vmx_run:
         vmwrite %rsp, %rax
 
 enter:
-        movq    WAKEUP(%rsp), %rax
+        movq    ENTRY_WORK(%rsp), %rax
 vmx_window_start:
-        cmpl    $0, (%rax)
-        jne     vmx_window_again
+        testl   $ENTRY_POSTED, (%rax)
+        jnz     vmx_window_again
         movq    LAUNCHED(%rsp), %rax
         cmpl    $0, (%rax)                  /* MOV leaves the flags alone */
         movq    0 * 8(%rsp), %rax

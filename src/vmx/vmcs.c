@@ -3,7 +3,7 @@
  * (SDM Vol 3: Virtual Machine Control Structures > Guest-State Area). Fields are read and written
  * when somebody asks for them: an exit touches few. */
 #include "core/ending.h"
-#include "core/guest_memory.h"
+#include "core/guest_code.h"
 #include "core/hidden.h"
 #include "core/machine.h"
 #include "vmx/vmx.h"
@@ -16,7 +16,6 @@
 
 #define ALL_BUT_NMI         (~(1u << VECTOR_NMI))
 
-#define GUEST_VPID          1
 #define PAT_AFTER_RESET     UINT64_C(0x0007040600070406)
 #define NO_LINK             (~UINT64_C(0))
 
@@ -24,6 +23,7 @@
 SEALED uint64_t vmx_cr0_fixed, vmx_cr4_fixed, vmx_cr0_bounds[2], vmx_cr4_bounds[2];
 SEALED uint8_t vmx_linear_bits;
 SEALED static uint64_t cr0_mask, cr4_mask;
+SEALED static bool efer_in_vmcs;       /* or in the area that entries and exits switch */
 
 static uint32_t intercepted(void)
 {
@@ -41,6 +41,7 @@ void vmx_vmcs_prepare(const struct capabilities *capabilities)
     vmx_cr0_bounds[1] = capabilities->vmx_cr0_fixed1;
     vmx_cr4_bounds[0] = capabilities->vmx_cr4_fixed0;
     vmx_cr4_bounds[1] = capabilities->vmx_cr4_fixed1;
+    efer_in_vmcs = vmx_control_used(CAPABILITY_VMX_ENTRY_LOAD_EFER);
     vmx_linear_bits = capabilities->linear_address_bits;
     cr0_mask = vmx_cr0_fixed | CR0_CD | CR0_NW;
     cr4_mask = vmx_cr4_fixed | CR4_VMXE | CR4_SMXE;
@@ -107,17 +108,17 @@ void vmx_vmcs_initialise(struct cpu *cpu)
     vmx_reset_events(cpu);
 }
 
-static uint64_t read_switched(struct cpu *cpu, enum capability_id control, uint32_t field,
-                              enum switched_msr which)
+static uint64_t read_efer(struct cpu *cpu)
 {
-    return vmx_control_used(control) ? vmcs_read(field) : vmx_of(cpu)->guest_msr[which].value;
+    return efer_in_vmcs ? vmcs_read(VMCS_GUEST_EFER)
+                        : vmx_of(cpu)->guest_msr[SWITCHED_EFER].value;
 }
 
 /* LMA decides the mode that VM entry establishes. */
 static void write_efer(struct cpu *cpu, uint64_t value)
 {
     vmx_control_set(cpu, CAPABILITY_VMX_ENTRY_IA32E_MODE_GUEST, value & EFER_LMA);
-    if (vmx_control_used(CAPABILITY_VMX_ENTRY_LOAD_EFER))
+    if (efer_in_vmcs)
         vmcs_write(VMCS_GUEST_EFER, value);
     else
         vmx_of(cpu)->guest_msr[SWITCHED_EFER].value = value;
@@ -147,7 +148,7 @@ uint64_t vmx_register_read(struct cpu *cpu, enum guest_register which)
     case GUEST_CR4:
         return read_masked(VMCS_GUEST_CR4, VMCS_CR4_SHADOW, cr4_mask);
     case GUEST_EFER:
-        return read_switched(cpu, CAPABILITY_VMX_ENTRY_LOAD_EFER, VMCS_GUEST_EFER, SWITCHED_EFER);
+        return read_efer(cpu);
     case GUEST_DR6:
         return dr6_read();
     case GUEST_DR7:
@@ -198,7 +199,7 @@ void vmx_register_write(struct cpu *cpu, enum guest_register which, uint64_t val
         msr_write(MSR_IA32_DEBUGCTL, 0);
         return;
     }
-    vmx_of(cpu)->flush_vpid = true;
+    vmx_of(cpu)->flush |= VMX_FLUSH_VPID;
 }
 
 /* The VMCS has the segments in the order of enum guest_segment, and GDTR and IDTR apart. */
@@ -238,20 +239,55 @@ void vmx_segment_write(struct cpu *cpu, enum guest_segment which, const struct s
     vmcs_write(VMCS_GUEST_ES_SELECTOR + 2 * which, in->selector);
 }
 
+static uint64_t rights_of(enum guest_segment which)
+{
+    return vmcs_read(VMCS_GUEST_ES_ACCESS_RIGHTS + 2 * which);
+}
+
+static uint16_t cs_attributes(void)
+{
+    uint64_t rights = rights_of(GUEST_CS);
+
+    return (uint16_t)((rights & VMCS_SEGMENT_LOW) | (rights & VMCS_SEGMENT_HIGH) >> 4);
+}
+
+static uint8_t privilege(void)
+{
+    return rights_of(GUEST_SS) >> SEGMENT_DPL_SHIFT & 3;
+}
+
 /* The bits of CR0 and CR4 that are not the guest's do not count here. */
 void vmx_execution_read(struct cpu *cpu, struct execution_state *out)
 {
-    uint32_t rights = (uint32_t)vmcs_read(VMCS_GUEST_ES_ACCESS_RIGHTS + 2 * GUEST_CS);
-
     out->rip = vmcs_read(VMCS_GUEST_RIP);
     out->rflags = vmcs_read(VMCS_GUEST_RFLAGS);
     out->cs_base = vmcs_read(VMCS_GUEST_ES_BASE + 2 * GUEST_CS);
     out->cr0 = vmcs_read(VMCS_GUEST_CR0);
     out->cr3 = vmcs_read(VMCS_GUEST_CR3);
     out->cr4 = vmcs_read(VMCS_GUEST_CR4);
-    out->efer = vmx_register_read(cpu, GUEST_EFER);
-    out->cs_attributes = (uint16_t)((rights & VMCS_SEGMENT_LOW) | (rights & VMCS_SEGMENT_HIGH) >> 4);
-    out->privilege = vmcs_read(VMCS_GUEST_ES_ACCESS_RIGHTS + 2 * GUEST_SS) >> SEGMENT_DPL_SHIFT & 3;
+    out->efer = read_efer(cpu);
+    out->cs_attributes = cs_attributes();
+    out->privilege = privilege();
+}
+
+struct guest_code *vmx_code(struct cpu *cpu)
+{
+    struct execution_state state = {
+        .rip = vmcs_read(VMCS_GUEST_RIP), .cr3 = vmcs_read(VMCS_GUEST_CR3),
+        .cr4 = vmcs_read(VMCS_GUEST_CR4), .efer = read_efer(cpu),
+        .cs_attributes = cs_attributes(),
+    };
+    struct guest_code *code = guest_code_kept(cpu, state);
+
+    return code ? code : guest_code_fetch(cpu);
+}
+
+struct guest_code *vmx_undisturbed_code(struct cpu *cpu)
+{
+    if (privilege() == 3 || vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF
+        || vmcs_read(VMCS_GUEST_DR7) & DR7_ENABLED)
+        return NULL;
+    return vmx_code(cpu);
 }
 
 /* With EPT MOV to CR3 loads them, and an exit saves them (SDM Vol 3: VM Exits > Saving Non-Register
@@ -264,33 +300,25 @@ bool vmx_pdptes_read(struct cpu *cpu, uint64_t pointers[4])
     return true;
 }
 
-uint64_t vmx_advance(struct cpu *cpu, uint64_t next_rip)
+/* Something is left of the instruction that must not reach the next. */
+void vmx_advance_cleanly(struct cpu *cpu, uint64_t rflags)
 {
-    uint64_t rflags = vmcs_read(VMCS_GUEST_RFLAGS);
-
-    vmcs_write(VMCS_GUEST_RIP, next_rip);
     if (rflags & RFLAGS_RF)
         vmcs_write(VMCS_GUEST_RFLAGS, rflags & ~RFLAGS_RF);
     vmx_interrupt_shadow_write(cpu, 0);
-    return rflags;
 }
 
-/* Only instruction exits have a length; the callers are their handlers. */
+uint64_t vmx_advance(struct cpu *cpu, uint64_t next_rip)
+{
+    return vmx_advance_here(cpu, next_rip);
+}
+
 uint64_t vmx_next_rip(struct cpu *cpu)
 {
-    uint64_t next = vmcs_read(VMCS_GUEST_RIP) + vmcs_read(VMCS_EXIT_INSTRUCTION_LENGTH);
-
-    return next >> 32 && guest_code_width(cpu) != 64 ? (uint32_t)next : next;
+    return vmx_next_rip_here(cpu);
 }
 
 /* A VMCS has the length of an instruction at most, never its bytes. */
-unsigned vmx_instruction_bytes(struct cpu *cpu, uint8_t bytes[GUEST_CODE_BYTES])
-{
-    (void)cpu;
-    (void)bytes;
-    return 0;
-}
-
 uint64_t vmx_interrupt_shadow_read(struct cpu *cpu)
 {
     (void)cpu;

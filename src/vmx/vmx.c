@@ -5,13 +5,13 @@
 
 #include <string.h>
 
+#include "core/entry.h"
 #include "core/hidden.h"
 #include "lib/panic.h"
 #include "x86/msr.h"
 #include "x86/registers.h"
 
 #define SEALED __attribute__((section(".sealed")))
-SEALED struct vmx_cpu *vmx_cpus;
 SEALED static uint32_t revision;
 
 _Noreturn void vmcs_access_failed(const char *instruction, uint64_t operand)
@@ -25,7 +25,8 @@ static bool prepare(const struct capabilities *capabilities, char *error, size_t
         return false;
     vmx_filter_prepare();
     revision = capabilities->vmx_revision;
-    vmx_cpus = hidden_allocate(cpu_count * sizeof *vmx_cpus, 16);
+    for (uint32_t i = 0; i < cpu_count; i++)
+        cpus[i]->backend_state = hidden_allocate(sizeof(struct vmx_cpu), 16);
     vmx_mtrr_prepare(capability_has(capabilities, CAPABILITY_MTRR));
     vmx_bitmaps_prepare();
     vmx_ept_prepare(capabilities);
@@ -122,8 +123,9 @@ static void run(struct cpu *cpu)
     struct general_registers *area = cpu->registers;
 
     cpu->leave_guest = false;
+    entry_post(cpu);
     vmx_prepare_entry(cpu);
-    vmx_run(area, &cpu->wakeup, &vmx_of(cpu)->launched);
+    vmx_run(area, &cpu->entry_work, &vmx_of(cpu)->launched);
     cpu->registers = area;
 }
 
@@ -143,11 +145,11 @@ const struct backend vmx_backend = {
     .segment_read = vmx_segment_read,
     .segment_write = vmx_segment_write,
     .execution_read = vmx_execution_read,
+    .code = vmx_code,
+    .undisturbed_code = vmx_undisturbed_code,
     .pdptes_read = vmx_pdptes_read,
     .reset_events = vmx_reset_events,
     .advance = vmx_advance,
-    .next_rip = vmx_next_rip,
-    .instruction_bytes = vmx_instruction_bytes,
     .interrupt_shadow_read = vmx_interrupt_shadow_read,
     .interrupt_shadow_write = vmx_interrupt_shadow_write,
     .step_read = vmx_step_read,
@@ -158,5 +160,6 @@ const struct backend vmx_backend = {
     .exit_after_delivery = vmx_exit_after_delivery,
     .page_map = vmx_page_map,
     .page_restore = vmx_page_restore,
+    .filter_cpuid = vmx_filter_cpuid,
     .msr_view = vmx_msr_view,
 };

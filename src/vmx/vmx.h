@@ -10,9 +10,18 @@
 
 #include "core/backend.h"
 #include "core/cpu.h"
+#include "core/entry.h"
+#include "core/guest_code.h"
 #include "probe/capabilities.h"
 #include "vmx/virtual_apic.h"
+#include "x86/registers.h"
 #include "x86/vmcs.h"
+
+/* What the processor caches of a view that has changed, and of the guest's own paging. */
+#define VMX_FLUSH_EPT   1u
+#define VMX_FLUSH_VPID  2u
+
+#define GUEST_VPID      1
 
 /* MSRs that VM entries and exits switch by an area in memory where no control does it. */
 enum switched_msr { SWITCHED_EFER, SWITCHED_PAT, SWITCHED_MSRS };
@@ -22,7 +31,7 @@ struct msr_entry {
     uint64_t value;
 };
 
-/* What a CPU has besides its VMCS; in hidden memory, by CPU index. */
+/* What a CPU has besides its VMCS; in hidden memory. */
 struct vmx_cpu {
     /* Of the MSRs that an area switches: loaded at entry and stored at exit; loaded at exit. */
     _Alignas(16) struct msr_entry guest_msr[SWITCHED_MSRS];
@@ -37,20 +46,18 @@ struct vmx_cpu {
     uint32_t soft_length;           /* bytes of the instruction that raised the queued soft event */
     struct virtual_apic virtual_apic;
     bool in_vmx_operation;
-    bool flush_ept, flush_vpid;     /* before the next entry */
+    uint8_t flush;                  /* before the next entry: VMX_FLUSH_… */
     bool nmi_may_be_blocked;        /* since one was injected; an exit may show the contrary */
 };
 
-extern struct vmx_cpu *vmx_cpus;
-
 static inline struct vmx_cpu *vmx_of(struct cpu *cpu)
 {
-    return &vmx_cpus[cpu->index];
+    return cpu->backend_state;
 }
 
-/* run.S: enters the guest and calls vmx_exit() after each exit, until that returns true. `wakeup`
- * is looked at right before every entry, `launched` says whether the VMCS has been launched. */
-void vmx_run(struct general_registers *area, const _Atomic uint32_t *wakeup,
+/* run.S: enters the guest and calls vmx_exit() after each exit, until that returns true. `entry_work`
+ * (core/entry.h) is looked at right before every entry, `launched` says whether the VMCS has been launched. */
+void vmx_run(struct general_registers *area, const _Atomic uint32_t *entry_work,
              const uint32_t *launched);
 
 /* run.S: after something that left NMIs blocked. Host context. */
@@ -60,9 +67,22 @@ void vmx_unblock_nmis(void);
  * with the guest's registers on this CPU's stack. */
 bool vmx_exit(struct general_registers *registers);
 
-/* entry.c: what has to be done before every entry: kicks, INIT and SIPI, NMIs, events, flushes. May
- * be repeated before the entry happens: an NMI of the host came meanwhile. */
-void vmx_prepare_entry(struct cpu *cpu);
+/* entry.c: what may have to be done before an entry: kicks, INIT and SIPI, NMIs, events. */
+void vmx_attend(struct cpu *cpu);
+
+/* ept.c: drops what the processor caches (vmx->flush). */
+void vmx_flush(struct cpu *cpu);
+
+/* Before every entry, unless cpu->leave_guest. May be repeated before the entry happens, when an NMI of the host
+ * came meanwhile: that is what vmx_prepare_again() (entry.c) does for run.S. Exit context. */
+static inline void vmx_prepare_entry(struct cpu *cpu)
+{
+    if (entry_has_work(cpu) || vmx_of(cpu)->virtual_apic.watched)
+        vmx_attend(cpu);
+    if (vmx_of(cpu)->flush)
+        vmx_flush(cpu);
+}
+
 void vmx_prepare_again(void);
 
 /* controls.c: the VMX controls, from the capability table and from nothing else. */
@@ -90,10 +110,12 @@ void vmx_register_write(struct cpu *cpu, enum guest_register which, uint64_t val
 void vmx_segment_read(struct cpu *cpu, enum guest_segment which, struct segment_state *out);
 void vmx_segment_write(struct cpu *cpu, enum guest_segment which, const struct segment_state *in);
 void vmx_execution_read(struct cpu *cpu, struct execution_state *out);
+struct guest_code *vmx_code(struct cpu *cpu);
+struct guest_code *vmx_undisturbed_code(struct cpu *cpu);
 bool vmx_pdptes_read(struct cpu *cpu, uint64_t pointers[4]);
 uint64_t vmx_advance(struct cpu *cpu, uint64_t next_rip);
+void vmx_advance_cleanly(struct cpu *cpu, uint64_t rflags);
 uint64_t vmx_next_rip(struct cpu *cpu);
-unsigned vmx_instruction_bytes(struct cpu *cpu, uint8_t bytes[GUEST_CODE_BYTES]);
 uint64_t vmx_interrupt_shadow_read(struct cpu *cpu);
 void vmx_interrupt_shadow_write(struct cpu *cpu, uint64_t shadow);
 void vmx_step_read(struct cpu *cpu, struct step_registers *out);
@@ -107,6 +129,27 @@ void vmx_exit_after_delivery(struct cpu *cpu);
 void vmx_exit_within(struct cpu *cpu, uint32_t units);
 #define VMX_NEVER UINT32_MAX
 void vmx_reset_events(struct cpu *cpu);
+
+/* Only instruction exits have a length; the callers are their handlers. */
+static inline uint64_t vmx_next_rip_here(struct cpu *cpu)
+{
+    uint64_t rip = vmcs_read(VMCS_GUEST_RIP);
+    uint64_t next = rip + vmcs_read(VMCS_EXIT_INSTRUCTION_LENGTH);
+
+    return (rip ^ next) >> 32 && guest_code_width(cpu) != 64 ? (uint32_t)next : next;
+}
+
+/* A single step can only be pending where TF is set. */
+static inline uint64_t vmx_advance_here(struct cpu *cpu, uint64_t next_rip)
+{
+    uint64_t rflags = vmcs_read(VMCS_GUEST_RFLAGS);
+
+    vmcs_write(VMCS_GUEST_RIP, next_rip);
+    if (rflags & (RFLAGS_RF | RFLAGS_TF) || vmcs_read(VMCS_GUEST_INTERRUPTIBILITY)
+                                            & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS))
+        vmx_advance_cleanly(cpu, rflags);
+    return rflags;
+}
 
 /* host.c: the host-state area, and the host's own descriptor table. */
 void vmx_host_initialise(struct cpu *cpu);
@@ -124,10 +167,10 @@ void vmx_exit_control_register(struct cpu *cpu);
 /* task.c: a task switch. */
 void vmx_exit_task_switch(struct cpu *cpu);
 
-/* cpuid.c: takes away from the result in the guest's registers what it cannot have. _prepare: boot
- * CPU, once the controls are composed. */
+/* cpuid.c: takes away from an answer what the guest cannot have. _prepare: boot CPU, once the controls are
+ * composed. */
 void vmx_filter_prepare(void);
-void vmx_filter_cpuid(struct cpu *cpu, uint32_t leaf, uint32_t subleaf);
+void vmx_filter_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t words[4]);
 
 /* bitmaps.c: the I/O and MSR bitmaps that all CPUs share. */
 void vmx_bitmaps_prepare(void);
@@ -141,17 +184,17 @@ void vmx_page_map(struct cpu *cpu, uint64_t guest_physical, uint64_t host_physic
                   enum page_access access);
 void vmx_page_restore(struct cpu *cpu, uint64_t guest_physical);
 bool vmx_ept_fill(struct cpu *cpu, uint64_t guest_physical);
-/* What prepare_entry does last: drops what the processor caches of views that have changed. */
-void vmx_flush_pending(struct cpu *cpu);
 
 /* mtrr.c: memory types of host memory, from the MTRRs. */
 void vmx_mtrr_prepare(bool present);
 bool vmx_memory_type(uint64_t physical, uint64_t size, uint64_t *bits);
-/* True for the registers whose writes vmx_mtrr_written() has to see. */
+/* True for the registers whose writes vmx_mtrr_written() has to see; all of them are among those below. */
 bool vmx_is_mtrr(uint32_t index);
+#define MSR_MTRR_FIRST  0x200
+#define MSR_MTRR_LAST   0x2ff
 void vmx_mtrr_each(void (*each)(void *context, uint32_t index), void *context);
-/* The guest wrote one of its MTRRs: exit context, after the write. */
-void vmx_mtrr_written(struct cpu *cpu);
+/* The guest wrote an MSR of that range: exit context, after the write. */
+void vmx_mtrr_written(struct cpu *cpu, uint32_t index);
 
 /* audit.c: prints every control and field of the VMCS that violates the manual's checks, by name.
  * Returns how many it found. */

@@ -5,7 +5,7 @@
 #include "apic/local.h"
 #include "apic/policy.h"
 #include "core/backend.h"
-#include "core/guest_memory.h"
+#include "core/guest_code.h"
 #include "core/hidden.h"
 #include "core/machine.h"
 #include "core/step.h"
@@ -169,7 +169,7 @@ bool guest_apic_base_write(struct cpu *cpu, uint64_t value)
         return true;
     /* The WRMSR itself may be what is stepped on the page: none of its registers is to be written then. */
     step_dismiss(cpu, STEP_OWNER_APIC);
-    guest_memory_forget(cpu);
+    guest_code_forget(cpu);
     hide_page(cpu);
     cpu->apic.base = address;
     if (mode != cpu->apic.mode) {

@@ -46,6 +46,7 @@
 #define   DR6_BT            (UINT64_C(1) << 15)
 #define DR7_INIT            UINT64_C(0x400)
 #define   DR7_GD            (UINT64_C(1) << 13)
+#define   DR7_ENABLED         UINT64_C(0xff)      /* L0 to L3, G0 to G3 */
 
 /* Exception vectors (SDM Vol 3: Interrupt and Exception Handling > Exception and Interrupt Vectors). */
 #define VECTOR_DE           0

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "core/guest_code.c"
 #include "core/guest_memory.c"
 #include "core/step.c"
 #include "x2apic/base.c"
@@ -58,11 +59,13 @@ static const struct backend test_backend = { .name = "test", .page_restore = pag
 const struct backend *backend = &test_backend;
 
 static struct cpu cpu;
+static struct guest_code codes[GUEST_CODES];
 
 static int set_up(void **state)
 {
     (void)state;
-    cpu = (struct cpu){ .apic = { .mode = APIC_MODE_XAPIC, .base = HOME, .hardware_base = HOME } };
+    cpu = (struct cpu){ .code = codes,
+                       .apic = { .mode = APIC_MODE_XAPIC, .base = HOME, .hardware_base = HOME } };
     binding = (struct binding){ .apic = &apic, .step = &step, .x2apic = &x2apic };
     finished = cancelled = restored = attached = 0;
     return 0;
@@ -111,24 +114,27 @@ static void test_next_step_is_told(void **state)
 static void test_same_place(void **state)
 {
     (void)state;
-    cpu.code_walk[0].key = 0x1000;
+    cpu.code[0].cr3 = 0x1000;
     step_begin(&cpu, STEP_OWNER_APIC, false);
     move(HOME);
     step_finish(&cpu);
     assert_int_equal(finished, 1);
-    assert_int_equal(cpu.code_walk[0].key, 0x1000);
+    assert_int_equal(cpu.code[0].cr3, 0x1000);
 }
 
-static void test_walks_are_forgotten(void **state)
+static void test_code_is_forgotten(void **state)
 {
+    struct execution_state here = { .rip = 5, .cr3 = 0x1000, .cs_attributes = SEGMENT_CODE_64 };
+
     (void)state;
-    for (unsigned i = 0; i < CODE_WALKS; i++)
-        cpu.code_walk[i].key = 0x1000 * (i + 1);
-    cpu.operand_walk.key = 0x1000;
+    for (unsigned i = 0; i < GUEST_CODES; i++)
+        cpu.code[i].cr3 = 0x1000;
+    cpu.code[5].rip = 5;
+    assert_true(guest_code_is_at(&cpu.code[5], &here));
     move(ELSEWHERE);
-    for (unsigned i = 0; i < CODE_WALKS; i++)
-        assert_true(cpu.code_walk[i].key == KEY_NONE);
-    assert_true(cpu.operand_walk.key == KEY_NONE);
+    assert_false(guest_code_is_at(&cpu.code[5], &here));
+    for (unsigned i = 0; i < GUEST_CODES; i++)
+        assert_true(cpu.code[i].cr3 == NOT_KEPT);
 }
 
 int main(void)
@@ -138,7 +144,7 @@ int main(void)
         cmocka_unit_test_setup(test_cancelled_step, set_up),
         cmocka_unit_test_setup(test_next_step_is_told, set_up),
         cmocka_unit_test_setup(test_same_place, set_up),
-        cmocka_unit_test_setup(test_walks_are_forgotten, set_up),
+        cmocka_unit_test_setup(test_code_is_forgotten, set_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
  * RF is set, because the breakpoints on the instruction itself were reported before the exit that
  * led here. */
 #include "core/backend.h"
+#include "core/cold.h"
 #include "core/cpu.h"
 #include "strategies/operations.h"
 #include "x86/msr.h"
@@ -41,11 +42,8 @@ static void restore(struct cpu *cpu, const struct step_registers *registers)
  * hits of disabled breakpoints too, but those alone make no trap. */
 static uint64_t enabled_hits(struct cpu *cpu, uint64_t dr6)
 {
-    uint64_t hits = 0, dr7;
+    uint64_t hits = 0, dr7 = backend->register_read(cpu, GUEST_DR7);
 
-    if (!(dr6 & DR6_B0_B3))
-        return 0;
-    dr7 = backend->register_read(cpu, GUEST_DR7);
     for (unsigned i = 0; i < 4; i++) {
         if (dr7 >> (2 * i) & 3)
             hits |= dr6 & 1u << i;
@@ -53,29 +51,42 @@ static uint64_t enabled_hits(struct cpu *cpu, uint64_t dr6)
     return hits;
 }
 
-static void finish(struct cpu *cpu)
+/* The instruction has loaded RFLAGS, or the guest's own debugging traps for it. */
+static COLD void finish_specially(struct cpu *cpu, struct step_registers *registers)
 {
     struct step_state *step = &cpu->step;
-    struct step_registers registers;
-    bool guest_steps = step->saved_rflags & RFLAGS_TF, traps;
-    uint64_t restored = 0, dr6;
+    bool guest_steps = step->saved_rflags & RFLAGS_TF;
+    bool traps = guest_steps || enabled_hits(cpu, registers->dr6);
+    uint64_t restored = 0, dr6 = registers->dr6;
 
-    backend->step_read(cpu, &registers);
-    dr6 = registers.dr6;
-    step->cause_shown = dr6 & DR6_BS;
-    traps = guest_steps || enabled_hits(cpu, dr6);
     if (!step->loads_rflags)
         restored = STEP_FLAGS;
     else if (step->keeps_if)
         restored = RFLAGS_IF;
-    registers.rflags = (registers.rflags & ~restored) | (step->saved_rflags & restored);
-    registers.dr6 = step->saved_dr6;
+    registers->rflags = (registers->rflags & ~restored) | (step->saved_rflags & restored);
+    registers->dr6 = step->saved_dr6;
     if (traps)
-        registers.dr6 = (step->saved_dr6 & ~DR6_B0_B3) | (dr6 & DR6_B0_B3)
-                      | (guest_steps ? DR6_BS : 0);
-    restore(cpu, &registers);
+        registers->dr6 = (step->saved_dr6 & ~DR6_B0_B3) | (dr6 & DR6_B0_B3)
+                       | (guest_steps ? DR6_BS : 0);
+    restore(cpu, registers);
     if (traps)
         event_raise(cpu, VECTOR_DB, false, 0);
+}
+
+static void finish(struct cpu *cpu)
+{
+    struct step_state *step = &cpu->step;
+    struct step_registers registers;
+
+    backend->step_read(cpu, &registers);
+    step->cause_shown = registers.dr6 & DR6_BS;
+    if (step->saved_rflags & RFLAGS_TF || registers.dr6 & DR6_B0_B3 || step->loads_rflags) {
+        finish_specially(cpu, &registers);
+        return;
+    }
+    registers.rflags = (registers.rflags & ~STEP_FLAGS) | (step->saved_rflags & STEP_FLAGS);
+    registers.dr6 = step->saved_dr6;
+    restore(cpu, &registers);
 }
 
 static void cancel(struct cpu *cpu)

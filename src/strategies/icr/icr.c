@@ -44,14 +44,16 @@ static enum counter counter_of(enum icr_class class)
     }
 }
 
-static COLD bool emulate(struct cpu *cpu, const struct icr_command *command)
+static COLD bool emulate(struct cpu *cpu, uint64_t icr, bool x2apic)
 {
-    cpu->counters[counter_of(command->class)]++;
+    const struct icr_command command = icr_decode_write(icr, x2apic);
+
+    cpu->counters[counter_of(command.class)]++;
     for (uint32_t i = 0; i < cpu_count; i++) {
         struct cpu *target = cpus[i];
 
-        if (destination_matches(command, &target->apic.identity, target == cpu)
-            && post(target, command))
+        if (destination_matches(&command, &target->apic.identity, target == cpu)
+            && post(target, &command))
             kick(target);
     }
     return false;
@@ -59,14 +61,10 @@ static COLD bool emulate(struct cpu *cpu, const struct icr_command *command)
 
 static bool icr_write(struct cpu *cpu, uint64_t icr, bool x2apic)
 {
-    struct icr_command command;
-
-    if (icr_is_forwarded((uint32_t)icr)) {
-        cpu->counters[COUNTER_ICR_FORWARDED]++;
-        return apic_forward(cpu, icr, x2apic);
-    }
-    command = icr_decode_write(icr, x2apic);
-    return emulate(cpu, &command);
+    if (!icr_is_forwarded((uint32_t)icr))
+        return emulate(cpu, icr, x2apic);
+    cpu->counters[COUNTER_ICR_FORWARDED]++;
+    return apic_forward(cpu, icr, x2apic);
 }
 
 const struct startup_operations startup_icr_operations = {

@@ -6,6 +6,7 @@
  * guessed. */
 #include "core/backend.h"
 #include "core/cpu.h"
+#include "core/entry.h"
 #include "core/step.h"
 #include "strategies/operations.h"
 #include "x86/registers.h"
@@ -23,6 +24,7 @@ static void window(struct cpu *cpu)
         return;
     cpu->nmi.pending = false;
     cpu->event = (struct event){ .valid = true, .vector = VECTOR_NMI, .type = EVENT_NMI };
+    entry_post(cpu);
     cpu->counters[COUNTER_NMI_INJECTED]++;
 }
 
