@@ -76,9 +76,9 @@ static void nmi_handler(struct frame *frame)
 }
 
 /*
- * Accesses in many forms, each looked at: MOV, XCHG, ADD (decoded), LOCK OR, LOCK XADD (stepped), MOVS, STOS, and
- * reads. The task priority stays below 0x40, so interrupts keep coming. Yields the number of
- * values that are wrong.
+ * Accesses in many forms, each looked at: MOV, XCHG, MOVS, STOS (decoded), LOCK OR, LOCK XADD
+ * (stepped), and reads. The task priority stays below 0x40, so interrupts keep coming. Yields the
+ * number of values that are wrong.
  */
 static unsigned access(uint32_t seed)
 {
@@ -217,7 +217,8 @@ static void disturb(void (*action)(void))
         (void)WAIT_UNTIL(now(&rounds_done) != before);
     }
     __atomic_store_n(&stop, true, __ATOMIC_SEQ_CST);
-    tap_check(cpu_wait_idle(cpu) && now(&wrong_values) == 0, "the accesses go on, and their values are right");
+    tap_check(cpu_wait_idle(cpu) && now(&wrong_values) == 0,
+              "the accesses go on, and their values are right");
 }
 
 static void check_disturbances(void)

@@ -66,8 +66,10 @@ void trace_print(void)
 {
     for (unsigned i = 0; i < KEPT && i < traces[0].count; i++) {
         const struct kept *one = &kept[i];
-        tap_note("frame %u: exception %u, error code %#lx, RIP %#x:%#lx, RFLAGS %#lx, RSP %#x:%#lx, CR2 %#lx",
-                 i + 1, one->vector, one->error_code, one->cs, one->rip, one->rflags, one->ss, one->rsp, one->cr2);
+        tap_note("frame %u: exception %u, error code %#lx, RIP %#x:%#lx, RFLAGS %#lx, "
+                 "RSP %#x:%#lx, CR2 %#lx",
+                 i + 1, one->vector, one->error_code, one->cs, one->rip, one->rflags, one->ss,
+                 one->rsp, one->cr2);
     }
     for (unsigned i = 0; i < cpus_count; i++)
         if (traces[i].count != 0)

@@ -21,8 +21,8 @@ struct frame;
 void trace_exception(const struct frame *frame);
 
 /*
- * Records no frames of that vector: where a test provokes it at a moment that is not the program's, or where emulators
- * are known to differ. The header of the guest says why.
+ * Records no frames of that vector: where a test provokes it at a moment that is not the program's, or
+ * where there is no oracle for it. The header of the guest says why.
  */
 void trace_leave_out(uint8_t vector);
 

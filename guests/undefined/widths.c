@@ -77,7 +77,10 @@ static void read_sized(uint64_t address, unsigned size)
     else if (size == 4)
         __asm__ volatile("movl (%1), %k0" : "=r"(value) : "r"(address) : "memory");
     else if (size == 16)
-        __asm__ volatile("movdqu (%1), %%xmm0\n\tmovq %%xmm0, %0" : "=r"(value) : "r"(address) : "memory");
+        __asm__ volatile("movdqu (%1), %%xmm0\n\tmovq %%xmm0, %0"
+                         : "=r"(value)
+                         : "r"(address)
+                         : "memory");
     else
         __asm__ volatile("movq (%1), %0" : "=r"(value) : "r"(address) : "memory");
 }

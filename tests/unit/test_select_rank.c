@@ -183,7 +183,7 @@ static unsigned rank_in(const struct strategy_cost *costs, enum axis axis, uint8
     return rank;
 }
 
-/* Strategies that do not serve the guest alike keep the documented order, whatever was measured of them. */
+/* Strategies that do not serve the guest alike keep the documented order, whatever was measured. */
 static void other_axes_keep_the_documented_order(void **state)
 {
     static const enum axis axes[] = { AXIS_STARTUP, AXIS_X2APIC, AXIS_NMI };
