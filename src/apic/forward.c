@@ -7,9 +7,8 @@
 #include "apic/local.h"
 #include "core/cold.h"
 #include "core/cpu.h"
-#include "x86/msr.h"
 
-static _Atomic uint32_t irregular_cpus;
+_Atomic uint32_t apic_irregular_cpus;
 
 void apic_set_irregular(struct cpu *cpu, bool irregular)
 {
@@ -17,14 +16,14 @@ void apic_set_irregular(struct cpu *cpu, bool irregular)
         return;
     cpu->apic.irregular = irregular;
     if (irregular)
-        atomic_fetch_add(&irregular_cpus, 1);
+        atomic_fetch_add(&apic_irregular_cpus, 1);
     else
-        atomic_fetch_sub(&irregular_cpus, 1);
+        atomic_fetch_sub(&apic_irregular_cpus, 1);
 }
 
-/* While some CPU is irregular. Of those that a message of lowest priority is for, one gets it: the first, since nobody else can ask
- * the others for their priority. */
-static COLD void send_one_by_one(struct cpu *cpu, uint64_t icr, bool x2apic)
+/* While some CPU is irregular. Of those that a message of lowest priority is for, one gets it: the first,
+ * since nobody else can ask the others for their priority. */
+COLD void apic_send_one_by_one(struct cpu *cpu, uint64_t icr, bool x2apic)
 {
     const struct icr_command command = icr_decode_write(icr, x2apic);
     bool lowest = command.delivery_mode == ICR_DELIVERY_LOWEST_PRIORITY;
@@ -39,17 +38,4 @@ static COLD void send_one_by_one(struct cpu *cpu, uint64_t icr, bool x2apic)
         if (lowest)
             return;
     }
-}
-
-bool apic_forward(struct cpu *cpu, uint64_t icr, bool x2apic)
-{
-    if (atomic_load_explicit(&irregular_cpus, memory_order_relaxed)) {
-        send_one_by_one(cpu, icr, x2apic);
-        return false;
-    }
-    if (x2apic)
-        msr_write_safe(APIC_X2APIC_MSR_BASE + (APIC_ICR_LOW >> 4), icr);
-    else
-        local_apic_write(APIC_ICR_LOW, (uint32_t)icr);
-    return true;
 }

@@ -54,7 +54,7 @@ static inline void svm_write_cr2(struct vmcb *vmcb, uint64_t value)
     cr2_write(value);
 }
 
-/* Before every entry, unless cpu->leave_guest. Exit context. */
+/* Before every entry. Exit context. */
 static inline void svm_prepare_entry(struct cpu *cpu)
 {
     if (entry_has_work(cpu))

@@ -29,6 +29,8 @@ static void again(struct cpu *cpu)
 
 void vmx_attend(struct cpu *cpu)
 {
+    if (cpu->leave_guest)
+        return;
     entry_look(cpu);
     again(cpu);
     while (rendezvous_wanted(cpu))

@@ -15,7 +15,7 @@ static uint8_t type_of(uint32_t information)
     return information >> INTERRUPTION_TYPE_SHIFT & INTERRUPTION_TYPE;
 }
 
-static void take(struct cpu *cpu, uint32_t information)
+void vmx_take_event(struct cpu *cpu, uint32_t information)
 {
     struct event *event = &cpu->interrupted;
 
@@ -31,16 +31,6 @@ static void take(struct cpu *cpu, uint32_t information)
     if (event->type == EVENT_NMI)
         vmcs_write(VMCS_GUEST_INTERRUPTIBILITY,
                    vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & ~(uint64_t)INTERRUPTIBILITY_NMI);
-}
-
-void vmx_take_interrupted(struct cpu *cpu)
-{
-    uint32_t information = (uint32_t)vmcs_read(VMCS_IDT_VECTORING);
-
-    if (information & INTERRUPTION_VALID)
-        take(cpu, information);
-    else
-        cpu->interrupted.valid = false;
 }
 
 void vmx_mark_soft(struct cpu *cpu, uint32_t interruption)

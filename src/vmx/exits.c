@@ -25,7 +25,7 @@ bool xsetbv_safe(uint32_t index, uint64_t value);
 #define DR6_ACTIVE_HIGH     (DR6_B0_B3 | DR6_BD | DR6_BS)
 #define DR6_ACTIVE_LOW      (UINT64_C(1) << 16 | UINT64_C(1) << 11)
 
-/* Past the instruction that exited. */
+/* Past the instruction that exited, for frequent ones. */
 static void go_on(struct cpu *cpu)
 {
     guest_advanced(cpu, vmx_advance_here(cpu, vmx_next_rip_here(cpu)));
@@ -42,7 +42,7 @@ static void exit_rdmsr(struct cpu *cpu)
 {
     cpu->counters[COUNTER_EXIT_MSR]++;
     if (guest_msr_read(cpu))
-        go_on(cpu);
+        guest_advance_to(cpu, vmx_next_rip(cpu));
 }
 
 static void exit_wrmsr(struct cpu *cpu)
@@ -71,7 +71,7 @@ static void exit_io(struct cpu *cpu)
         event_raise_gp(cpu);
         return;
     }
-    go_on(cpu);
+    guest_advance_to(cpu, vmx_next_rip(cpu));
     result = guest_io(cpu, (uint16_t)(qualification >> QUALIFICATION_IO_PORT_SHIFT), size, in,
                       (uint32_t)(rax & mask));
     if (in)
@@ -205,7 +205,7 @@ static void exit_vmx_instruction(struct cpu *cpu)
 static void exit_invd(struct cpu *cpu)
 {
     cpu->counters[COUNTER_EXIT_OTHER]++;
-    go_on(cpu);
+    guest_advance_to(cpu, vmx_next_rip(cpu));
     __asm__ volatile("wbinvd" : : : "memory");
 }
 
@@ -223,7 +223,7 @@ static void exit_xsetbv(struct cpu *cpu)
     legal = xsetbv_safe((uint32_t)registers->rcx, value);
     cr4_write(cr4);
     if (legal)
-        go_on(cpu);
+        guest_advance_to(cpu, vmx_next_rip(cpu));
     else
         event_raise_gp(cpu);
 }
@@ -345,7 +345,6 @@ bool vmx_exit(struct general_registers *registers)
     remember(cpu, reason);
 
     dispatch(cpu, reason);
-    if (!cpu->leave_guest)
-        vmx_prepare_entry(cpu);
+    vmx_prepare_entry(cpu);
     return cpu->leave_guest;
 }

@@ -300,14 +300,6 @@ bool vmx_pdptes_read(struct cpu *cpu, uint64_t pointers[4])
     return true;
 }
 
-/* Something is left of the instruction that must not reach the next. */
-void vmx_advance_cleanly(struct cpu *cpu, uint64_t rflags)
-{
-    if (rflags & RFLAGS_RF)
-        vmcs_write(VMCS_GUEST_RFLAGS, rflags & ~RFLAGS_RF);
-    vmx_interrupt_shadow_write(cpu, 0);
-}
-
 uint64_t vmx_advance(struct cpu *cpu, uint64_t next_rip)
 {
     return vmx_advance_here(cpu, next_rip);

@@ -67,13 +67,14 @@ void vmx_unblock_nmis(void);
  * with the guest's registers on this CPU's stack. */
 bool vmx_exit(struct general_registers *registers);
 
-/* entry.c: what may have to be done before an entry: kicks, INIT and SIPI, NMIs, events. */
+/* entry.c: what may have to be done before an entry: kicks, INIT and SIPI, NMIs, events. Nothing when
+ * the guest is to be left. */
 void vmx_attend(struct cpu *cpu);
 
 /* ept.c: drops what the processor caches (vmx->flush). */
 void vmx_flush(struct cpu *cpu);
 
-/* Before every entry, unless cpu->leave_guest. May be repeated before the entry happens, when an NMI of the host
+/* Before every entry. May be repeated before the entry happens, when an NMI of the host
  * came meanwhile: that is what vmx_prepare_again() (entry.c) does for run.S. Exit context. */
 static inline void vmx_prepare_entry(struct cpu *cpu)
 {
@@ -114,7 +115,6 @@ struct guest_code *vmx_code(struct cpu *cpu);
 struct guest_code *vmx_undisturbed_code(struct cpu *cpu);
 bool vmx_pdptes_read(struct cpu *cpu, uint64_t pointers[4]);
 uint64_t vmx_advance(struct cpu *cpu, uint64_t next_rip);
-void vmx_advance_cleanly(struct cpu *cpu, uint64_t rflags);
 uint64_t vmx_next_rip(struct cpu *cpu);
 uint64_t vmx_interrupt_shadow_read(struct cpu *cpu);
 void vmx_interrupt_shadow_write(struct cpu *cpu, uint64_t shadow);
@@ -145,9 +145,11 @@ static inline uint64_t vmx_advance_here(struct cpu *cpu, uint64_t next_rip)
     uint64_t rflags = vmcs_read(VMCS_GUEST_RFLAGS);
 
     vmcs_write(VMCS_GUEST_RIP, next_rip);
-    if (rflags & (RFLAGS_RF | RFLAGS_TF) || vmcs_read(VMCS_GUEST_INTERRUPTIBILITY)
-                                            & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS))
-        vmx_advance_cleanly(cpu, rflags);
+    if (rflags & RFLAGS_RF)
+        vmcs_write(VMCS_GUEST_RFLAGS, rflags & ~RFLAGS_RF);
+    if (rflags & RFLAGS_TF || vmcs_read(VMCS_GUEST_INTERRUPTIBILITY)
+                              & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS))
+        vmx_interrupt_shadow_write(cpu, 0);
     return rflags;
 }
 
@@ -155,7 +157,16 @@ static inline uint64_t vmx_advance_here(struct cpu *cpu, uint64_t next_rip)
 void vmx_host_initialise(struct cpu *cpu);
 
 /* events.c: event injection and IDT-vectoring information. */
-void vmx_take_interrupted(struct cpu *cpu);
+void vmx_take_event(struct cpu *cpu, uint32_t information);
+static inline void vmx_take_interrupted(struct cpu *cpu)
+{
+    uint32_t information = (uint32_t)vmcs_read(VMCS_IDT_VECTORING);
+
+    if (information & INTERRUPTION_VALID)
+        vmx_take_event(cpu, information);
+    else
+        cpu->interrupted.valid = false;
+}
 void vmx_inject(struct cpu *cpu);
 /* An exception exit, as an event of the guest: queues it as what it was (INT1, INT3 and INTO are
  * software exceptions). */
