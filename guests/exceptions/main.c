@@ -5,7 +5,7 @@
  * Matters because a hypervisor is entered between two instructions all the time, for an interrupt or a
  * timer of its own, and now and then that is right behind the delivery of an exception of the guest's:
  * at the first instruction of its handler. Each exception has to be delivered once: the handler counts,
- * and behind each the stack and a register are what they were.
+ * and behind each the stack and a register are what they were. One in real mode has another frame.
  *
  * No `# differs:` lines.
  * Source: SDM Vol 3: Interrupt and Exception Handling > Priority Among Concurrent Events.
@@ -15,6 +15,7 @@
 #include "apic.h"
 #include "delay.h"
 #include "interrupts.h"
+#include "real_mode.h"
 #include "tap.h"
 #include "x86.h"
 
@@ -75,7 +76,7 @@ static void check_all(const char *when)
 
 void guest_main(void)
 {
-    tap_plan(10);
+    tap_plan(15);
     interrupts_set_handler(VECTOR_UD, undefined_handler);
     interrupts_set_handler(VECTOR_TIMER, timer_handler);
 
@@ -92,4 +93,6 @@ void guest_main(void)
     interrupts_off();
     tap_check(came, "timer interrupts came");
     tap_check(apic_bits_empty(APIC_ISR), "none is left in service");
+
+    real_mode();
 }

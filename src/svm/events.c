@@ -43,13 +43,15 @@ static uint64_t injected_type(const struct event *event)
     return event->type == EVENT_NMI && nmi_as_interrupt ? EVENT_EXTERNAL_INTERRUPT : event->type;
 }
 
+/* Real mode knows no error codes. */
 void svm_inject(struct cpu *cpu)
 {
     struct event *event = &cpu->event;
+    bool has_error = event->has_error && vmcb_of(cpu)->cr0 & CR0_PE;
 
     vmcb_of(cpu)->event_injection = EVENT_VALID | event->vector
         | injected_type(event) << EVENT_TYPE_SHIFT
-        | (event->has_error ? EVENT_ERROR_VALID : 0)
+        | (has_error ? EVENT_ERROR_VALID : 0)
         | (uint64_t)event->error << EVENT_ERROR_SHIFT;
     event->valid = false;
 }

@@ -43,18 +43,20 @@ void vmx_mark_soft(struct cpu *cpu, uint32_t interruption)
 }
 
 /* The event stays queued until the exit that follows, so that the entry can be prepared twice. An
- * event ends the shadow of STI and MOV SS, in which it could not have come. */
+ * event ends the shadow of STI and MOV SS, in which it could not have come. Real mode knows no error
+ * codes, and an entry with one is refused. */
 void vmx_inject(struct cpu *cpu)
 {
     const struct event *event = &cpu->event;
+    bool has_error = event->has_error && vmcs_read(VMCS_GUEST_CR0) & CR0_PE;
 
     if (is_soft(event->type))
         vmcs_write(VMCS_ENTRY_INSTRUCTION_LENGTH, vmx_of(cpu)->soft_length);
-    if (event->has_error)
+    if (has_error)
         vmcs_write(VMCS_ENTRY_EXCEPTION_ERROR, event->error);
     vmx_interrupt_shadow_write(cpu, 0);
     vmx_of(cpu)->nmi_may_be_blocked |= event->type == EVENT_NMI;
     vmcs_write(VMCS_ENTRY_INTERRUPTION,
                INTERRUPTION_VALID | event->vector | (uint32_t)event->type << INTERRUPTION_TYPE_SHIFT
-               | (event->has_error ? INTERRUPTION_ERROR_VALID : 0));
+               | (has_error ? INTERRUPTION_ERROR_VALID : 0));
 }
