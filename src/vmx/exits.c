@@ -336,7 +336,9 @@ static void remember(struct cpu *cpu, uint32_t reason)
 bool vmx_exit(struct general_registers *registers)
 {
     struct cpu *cpu = this_cpu();
-    uint32_t reason = (uint32_t)vmcs_read(VMCS_EXIT_REASON);
+    /* The other bits say what the guest was in: bit 27, an enclave. */
+    uint32_t reason = (uint32_t)vmcs_read(VMCS_EXIT_REASON)
+                    & (EXIT_REASON_ENTRY_FAILURE | EXIT_REASON_BASIC);
 
     cpu->registers = registers;
     cpu->event.valid = false;
