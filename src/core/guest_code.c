@@ -182,7 +182,8 @@ struct guest_code *guest_code_given(struct cpu *cpu, const uint8_t *bytes, unsig
 
     backend->execution_read(cpu, &state);
     code = guest_code_slot(cpu, state.rip);
-    if (guest_code_is_at(code, &state) && begins_with(code, bytes, count))
+    if (guest_code_is_at(code, &state) && code->instruction.length <= count
+        && begins_with(code, bytes, count))
         return code;
     code = guest_code_fetch(cpu);
     if (begins_with(code, bytes, count))
