@@ -68,7 +68,7 @@ def expect_panic(run: Run, reason: str) -> str:
 
 
 @pytest.mark.parametrize("function", [pytest.param(name, id=f"qemu72-EPYC/{name}/amd64", marks=pytest.mark.weight(15))
-                                      for name in ("guest_cpuid", "guest_nested_fault")])
+                                      for name in ("guest_cpuid", "apic_emulate")])
 def test_undefined_instruction(lab: Lab, main_host: Host, function: str) -> None:
     """On the way of an exit that a running guest causes by itself."""
     with lab.talk(lab.machine(main_host, "", lab.guest("amd64"), memory=MEMORY)) as dialogue:
@@ -85,6 +85,6 @@ def test_all_processors_at_once(lab: Lab, main_host: Host) -> None:
     """Every CPU of this guest writes to its APIC all the time, so all panic together: one report, one end."""
     with lab.talk(lab.machine(main_host, "", lab.guest("eoi"), memory=MEMORY)) as dialogue:
         dialogue.expect(r"^1\.\.\d+")
-        overwrite(lab, dialogue, "guest_nested_fault")
+        overwrite(lab, dialogue, "apic_emulate")
         run = Run(dialogue.end())
     expect_panic(run, "exception 6 in the hypervisor")

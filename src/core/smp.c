@@ -48,13 +48,13 @@ uint32_t smp_count(const struct acpi_madt *madt)
     return count ? count : 1;
 }
 
-static void add(uint32_t apic_id)
+static void add(uint32_t apic_id, struct guest_code *code)
 {
     struct cpu *cpu = hidden_allocate(CPU_BLOCK_SIZE, CPU_BLOCK_SIZE);
 
     cpu->index = cpu_count;
     cpu->apic_id = apic_id;
-    cpu->code = hidden_allocate(GUEST_CODES * sizeof cpu->code[0], sizeof cpu->code[0]);
+    cpu->code = code;
     cpus[cpu_count++] = cpu;
 }
 
@@ -62,12 +62,15 @@ void smp_allocate(const struct acpi_madt *madt, uint32_t total, uint32_t boot_ap
 {
     struct acpi_cpu entry;
     uint32_t cursor = 0;
+    struct guest_code *codes;
 
     cpus = hidden_allocate((total + 1) * sizeof cpus[0], sizeof cpus[0]);
-    add(boot_apic_id);
+    /* All at once: between two blocks, which are aligned, one would take as much as a block. */
+    codes = hidden_allocate(total * GUEST_CODES * sizeof codes[0], sizeof codes[0]);
+    add(boot_apic_id, codes);
     while (madt && acpi_next_cpu(madt, &cursor, &entry)) {
         if (entry.enabled && entry.apic_id != boot_apic_id && cpu_count < total)
-            add(entry.apic_id);
+            add(entry.apic_id, codes + cpu_count * GUEST_CODES);
     }
 }
 
