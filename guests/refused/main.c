@@ -16,6 +16,7 @@
 #include "guest.h"
 
 #include "interrupts.h"
+#include "msr.h"
 #include "sextant.h"
 #include "tap.h"
 #include "trace.h"
@@ -98,36 +99,17 @@ static const struct {
     { 0xc0010132, "RMP_BASE" },
 };
 
-static struct outcome try_rdmsr(uint32_t msr)
+static struct outcome read_register(uint32_t msr)
 {
-    uint32_t low = 0, high = 0;
-    fault_clear();
-    __asm__ volatile("1:\trdmsr\n2:\n\t" FIXUP("1b", "2b")
-                     : "+a"(low), "+d"(high)
-                     : "c"(msr)
-                     : "memory");
-    return (struct outcome){ *fault_taken(), (uint64_t)high << 32 | low };
-}
-
-static struct fault try_wrmsr(uint32_t msr, uint64_t value)
-{
-    fault_clear();
-    __asm__ volatile("1:\twrmsr\n2:\n\t" FIXUP("1b", "2b")
-                     :
-                     : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
-                     : "memory");
-    return *fault_taken();
-}
-
-static bool is_general_protection(const struct fault *fault)
-{
-    return fault->taken && fault->vector == VECTOR_GP && fault->error_code == 0;
+    struct outcome outcome;
+    outcome.fault = try_rdmsr(msr, &outcome.value);
+    return outcome;
 }
 
 static bool refuses_write(uint32_t msr, uint64_t value)
 {
     struct fault fault = try_wrmsr(msr, value);
-    return is_general_protection(&fault);
+    return is_general_protection(fault);
 }
 
 static void check_features(bool checks)
@@ -149,8 +131,8 @@ static void check_registers(bool checks)
     for (unsigned i = 0; i < COUNT(registers); i++) {
         struct outcome read = { 0 };
         if (checks)
-            read = try_rdmsr(registers[i].msr);
-        tap_check(!checks || (is_general_protection(&read.fault) && read.value == 0),
+            read = read_register(registers[i].msr);
+        tap_check(!checks || (is_general_protection(read.fault) && read.value == 0),
                   "RDMSR of %s: #GP(0)", registers[i].name);
         tap_check(!checks || refuses_write(registers[i].msr, 0x100001), "WRMSR of %s: #GP(0)",
                   registers[i].name);
@@ -160,11 +142,11 @@ static void check_registers(bool checks)
 /* Branch trace messages, their store, its interrupt, and where it is off. */
 static void check_debug_control(bool checks)
 {
-    uint64_t before = checks ? try_rdmsr(MSR_DEBUGCTL).value : 0;
+    uint64_t before = checks ? read_register(MSR_DEBUGCTL).value : 0;
     for (unsigned bit = 6; bit <= 10; bit++)
         tap_check(!checks || refuses_write(MSR_DEBUGCTL, before | 1ul << bit),
                   "WRMSR of IA32_DEBUGCTL with bit %u: #GP(0)", bit);
-    tap_check(!checks || try_rdmsr(MSR_DEBUGCTL).value == before, "IA32_DEBUGCTL afterwards");
+    tap_check(!checks || read_register(MSR_DEBUGCTL).value == before, "IA32_DEBUGCTL afterwards");
 }
 
 /* Registers that a processor may not have: then #GP is as right as what they show. */
@@ -172,16 +154,16 @@ static void check_bits(bool checks)
 {
     struct outcome enable = { 0 }, performance = { 0 };
     if (checks) {
-        performance = try_rdmsr(MSR_PERF_CAPABILITIES);
-        enable = try_rdmsr(MSR_MISC_ENABLE);
+        performance = read_register(MSR_PERF_CAPABILITIES);
+        enable = read_register(MSR_MISC_ENABLE);
     }
     tap_check((performance.value & PERF_CAPABILITIES_PEBS) == 0, "IA32_PERF_CAPABILITIES has no PEBS");
     if (checks && !enable.fault.taken) {
         (void)try_wrmsr(MSR_MISC_ENABLE, enable.value | MISC_ENABLE_XD_DISABLE);
-        tap_check(((try_rdmsr(MSR_MISC_ENABLE).value ^ enable.value) & MISC_ENABLE_XD_DISABLE) == 0,
+        tap_check(((read_register(MSR_MISC_ENABLE).value ^ enable.value) & MISC_ENABLE_XD_DISABLE) == 0,
                   "IA32_MISC_ENABLE does not disable execute-disable");
         (void)try_wrmsr(MSR_MISC_ENABLE, enable.value & ~MISC_ENABLE_UNAVAILABLE);
-        tap_check(((try_rdmsr(MSR_MISC_ENABLE).value ^ enable.value) & MISC_ENABLE_UNAVAILABLE) == 0,
+        tap_check(((read_register(MSR_MISC_ENABLE).value ^ enable.value) & MISC_ENABLE_UNAVAILABLE) == 0,
                   "IA32_MISC_ENABLE shows the same of branch trace store and PEBS");
         (void)try_wrmsr(MSR_MISC_ENABLE, enable.value);
     } else {
@@ -205,9 +187,9 @@ static void check_ignored(bool checks)
         struct outcome before = { 0 }, after = { 0 };
         struct fault fault = { 0 };
         if (checks) {
-            before = try_rdmsr(ignored[i]);
+            before = read_register(ignored[i]);
             fault = try_wrmsr(ignored[i], before.value ^ 0x800000);
-            after = try_rdmsr(ignored[i]);
+            after = read_register(ignored[i]);
         }
         tap_check(!fault.taken && before.value == after.value, "WRMSR of %#x is ignored", ignored[i]);
     }

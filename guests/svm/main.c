@@ -21,6 +21,7 @@
 #include "guest.h"
 
 #include "interrupts.h"
+#include "msr.h"
 #include "sextant.h"
 #include "tap.h"
 #include "trace.h"
@@ -116,38 +117,11 @@ static void check_instructions(void)
     }
 }
 
-static struct fault try_rdmsr(uint32_t msr, uint64_t *value)
-{
-    uint32_t low = 0, high = 0;
-    fault_clear();
-    __asm__ volatile("1:\trdmsr\n2:\n\t" FIXUP("1b", "2b")
-                     : "+a"(low), "+d"(high)
-                     : "c"(msr)
-                     : "memory");
-    *value = (uint64_t)high << 32 | low;
-    return *fault_taken();
-}
-
-static struct fault try_wrmsr(uint32_t msr, uint64_t value)
-{
-    fault_clear();
-    __asm__ volatile("1:\twrmsr\n2:\n\t" FIXUP("1b", "2b")
-                     :
-                     : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
-                     : "memory");
-    return *fault_taken();
-}
-
-static bool is_general_protection(const struct fault *fault)
-{
-    return fault->taken && fault->vector == VECTOR_GP && fault->error_code == 0;
-}
-
 /* #GP(0), or on bare QEMU no exception. */
 static void check_refused(struct fault fault, const char *what)
 {
     bool accepted = bare_qemu_present() && !fault.taken;
-    tap_check(is_general_protection(&fault) || accepted, "%s is refused", what);
+    tap_check(is_general_protection(fault) || accepted, "%s is refused", what);
     if (accepted)
         tap_differs("QEMU raises no exception");
 }
@@ -176,7 +150,7 @@ static void check_registers(void)
     struct fault fault = { .taken = true, .vector = VECTOR_GP };
     if (!bare_qemu_present())
         fault = *TRY("movq %1, %%cr4", "r"(cr4 | CR4_VMXE));
-    tap_check(is_general_protection(&fault), "CR4.VMXE: #GP(0)");
+    tap_check(is_general_protection(fault), "CR4.VMXE: #GP(0)");
     tap_equal(read_cr4(), cr4, "CR4 afterwards");
 }
 

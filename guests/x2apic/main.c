@@ -31,34 +31,6 @@
 #define MSR_ARCH_CAPABILITIES    0x10au
     #define XAPIC_DISABLE            (1u << 21)
 
-struct fault try_read(uint32_t msr, uint64_t *value)
-{
-    uint32_t low = 0, high = 0;
-
-    fault_clear();
-    __asm__ volatile("1:\trdmsr\n2:\n\t" FIXUP("1b", "2b")
-                     : "+a"(low), "+d"(high)
-                     : "c"(msr)
-                     : "memory");
-    *value = (uint64_t)high << 32 | low;
-    return *fault_taken();
-}
-
-struct fault try_write(uint32_t msr, uint64_t value)
-{
-    fault_clear();
-    __asm__ volatile("1:\twrmsr\n2:\n\t" FIXUP("1b", "2b")
-                     :
-                     : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
-                     : "memory");
-    return *fault_taken();
-}
-
-bool is_gp(struct fault fault)
-{
-    return fault.taken && fault.vector == VECTOR_GP && fault.error_code == 0;
-}
-
 bool is_locked(void)
 {
     if (cpuid(0, 0).eax < 7 || (cpuid(7, 0).edx & CPUID_7_EDX_CAPABILITIES) == 0)

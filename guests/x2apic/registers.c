@@ -27,13 +27,13 @@ static void check_kept(void)
     const uint64_t base = rdmsr(MSR_APIC_BASE);
     uint64_t value;
 
-    tap_check(is_gp(try_read(MSR(APIC_ID), &value)) && is_gp(try_write(MSR(APIC_TPR), 0)),
+    tap_check(is_general_protection(try_rdmsr(MSR(APIC_ID), &value)) && is_general_protection(try_wrmsr(MSR(APIC_TPR), 0)),
               "in xAPIC mode the MSRs raise #GP");
     apic_write(APIC_TPR, 0x30);
     apic_write(APIC_SVR, SVR_ENABLE | 0xdf);
     apic_write(APIC_LVT_ERROR, LVT_MASKED | 0x45);
     apic_write(APIC_TIMER_DIVIDE, DIVIDE_BY_1);
-    tap_check(is_gp(try_write(MSR_APIC_BASE, (base & ~APIC_BASE_ENABLE) | APIC_BASE_X2APIC)) &&
+    tap_check(is_general_protection(try_wrmsr(MSR_APIC_BASE, (base & ~APIC_BASE_ENABLE) | APIC_BASE_X2APIC)) &&
                   rdmsr(MSR_APIC_BASE) == base, "x2APIC without enable is #GP");
     cpu_enter_x2apic(NULL);
     tap_equal(rdmsr(MSR_APIC_BASE), base | APIC_BASE_X2APIC, "IA32_APIC_BASE in x2APIC mode");
@@ -101,7 +101,7 @@ static void check_reads(void)
     uint64_t odd = 0, value;
 
     for (uint32_t msr = 0x800; msr <= 0x8ff; msr++) {
-        struct fault fault = try_read(msr, &value);
+        struct fault fault = try_rdmsr(msr, &value);
 
         if (listed(readable, COUNT(readable), msr)) {
             right += !fault.taken;
@@ -109,7 +109,7 @@ static void check_reads(void)
             odd = odd << 1 | !fault.taken;
         } else if (msr < 0x840 || msr > 0x853 || !extended) {
             absent++;
-            refused += is_gp(fault);
+            refused += is_general_protection(fault);
         }
     }
     tap_count(right, COUNT(readable), "registers that can be read");
@@ -123,7 +123,7 @@ static uint64_t refused_bits(uint32_t msr, uint64_t with)
     uint64_t refused = 0;
 
     for (unsigned bit = 0; bit < 64; bit++)
-        if (try_write(msr, with | 1ul << bit).taken)
+        if (try_wrmsr(msr, with | 1ul << bit).taken)
             refused |= 1ul << bit;
     return refused;
 }
@@ -151,13 +151,13 @@ static void check_writes(void)
     unsigned refused = 0, accepted = 0;
 
     for (unsigned i = 0; i < COUNT(read_only); i++)
-        refused += is_gp(try_write(read_only[i], 0));
+        refused += is_general_protection(try_wrmsr(read_only[i], 0));
     tap_count(refused, COUNT(read_only), "read-only registers whose write raises #GP");
     for (unsigned i = 0; i < COUNT(writable); i++) {
         uint32_t msr = MSR(writable[i].offset);
         uint64_t bits = refused_bits(msr, writable[i].with);
 
-        accepted += !try_write(msr, writable[i].rest).taken;
+        accepted += !try_wrmsr(msr, writable[i].rest).taken;
         tap_note("%x: bits that raise #GP: %x %x", (unsigned)msr, (unsigned)(bits >> 32),
                  (unsigned)bits);
     }
@@ -172,7 +172,7 @@ static void check_icr(void)
     uint64_t refused = 0, icr;
 
     for (unsigned bit = 0; bit < 32; bit++)
-        if (reserved >> bit & 1 && is_gp(try_write(MSR(APIC_ICR_LOW), nothing | 1u << bit)))
+        if (reserved >> bit & 1 && is_general_protection(try_wrmsr(MSR(APIC_ICR_LOW), nothing | 1u << bit)))
             refused |= 1u << bit;
     tap_differs("reserved bits of ICR that raise #GP: %x", (unsigned)refused);
     tap_check(refused == reserved || refused == 0, "reserved bits of ICR raise #GP, or none does");

@@ -32,9 +32,9 @@ static unsigned load(const unsigned *counter)
 static bool refused(uint64_t modes)
 {
     uint64_t before = rdmsr(MSR_APIC_BASE);
-    struct fault fault = try_write(MSR_APIC_BASE, (before & ~MODES) | modes);
+    struct fault fault = try_wrmsr(MSR_APIC_BASE, (before & ~MODES) | modes);
 
-    return (is_gp(fault) || (!fault.taken && !sextant_present())) &&
+    return (is_general_protection(fault) || (!fault.taken && !sextant_present())) &&
            rdmsr(MSR_APIC_BASE) == before;
 }
 
@@ -42,8 +42,8 @@ static void check_from_x2apic(void)
 {
     tap_check(refused(APIC_BASE_ENABLE), "x2APIC to xAPIC mode is #GP");
     tap_check(refused(APIC_BASE_X2APIC), "x2APIC mode to EXTD alone is #GP");
-    tap_check(is_gp(try_write(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | 0x200)), "reserved bit 9 is #GP");
-    tap_check(!try_write(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE)).taken, "the same value is not");
+    tap_check(is_general_protection(try_wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | 0x200)), "reserved bit 9 is #GP");
+    tap_check(!try_wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE)).taken, "the same value is not");
 }
 
 static void check_off(void)
@@ -52,10 +52,10 @@ static void check_off(void)
     bool nothing;
 
     x2apic_write(APIC_TPR, 0);
-    tap_check(!try_write(MSR_APIC_BASE, base & ~MODES).taken, "x2APIC mode to off is legal");
+    tap_check(!try_wrmsr(MSR_APIC_BASE, base & ~MODES).taken, "x2APIC mode to off is legal");
     tap_equal(rdmsr(MSR_APIC_BASE), base & ~MODES, "IA32_APIC_BASE of an APIC that is off");
     tap_check((cpuid(1, 0).edx & CPUID_1_EDX_APIC) == 0, "CPUID shows no APIC");
-    tap_check(is_gp(try_read(0x802, &value)) && is_gp(try_write(0x808, 0)), "the MSRs raise #GP");
+    tap_check(is_general_protection(try_rdmsr(0x802, &value)) && is_general_protection(try_wrmsr(0x808, 0)), "the MSRs raise #GP");
     tap_check(refused(MODES), "off to x2APIC mode is #GP");
     tap_check(refused(APIC_BASE_X2APIC), "off to EXTD alone is #GP");
     nothing = apic_read(APIC_VERSION) == 0xffffffff;

@@ -7,19 +7,13 @@
 #include <stdint.h>
 
 #include "interrupts.h"
+#include "msr.h"
 
 #define ENTRY_LINES      13
 #define REGISTER_LINES   13
 #define COST_LINES       7
 #define MESSAGE_LINES    30
 #define TRANSITION_LINES 19
-
-/* RDMSR and WRMSR; the record says whether they raised an exception. */
-struct fault try_read(uint32_t msr, uint64_t *value);
-struct fault try_write(uint32_t msr, uint64_t value);
-
-/* True for #GP(0). */
-bool is_gp(struct fault fault);
 
 /* True when the manual's lock is on: IA32_XAPIC_DISABLE_STATUS says that x2APIC mode cannot be left. */
 bool is_locked(void);
