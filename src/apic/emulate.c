@@ -186,7 +186,7 @@ static void complete(struct cpu *cpu, const struct guest_code *code,
         return;
     }
     backend->register_write(cpu, GUEST_RFLAGS, values->rflags);
-    backend->advance(cpu, code->rip + instruction->length);
+    backend->advance(cpu, code->next_rip);
 }
 
 static uint64_t other_operand(struct cpu *cpu, const struct instruction *instruction)
@@ -221,17 +221,18 @@ static bool carry_out(struct cpu *cpu, const struct guest_code *code, uint32_t o
 }
 
 /* Any instruction that is known and plain. */
-static COLD bool emulate_any(struct cpu *cpu, struct guest_code *code, uint64_t guest_physical,
+static COLD void emulate_any(struct cpu *cpu, struct guest_code *code, uint64_t guest_physical,
                              bool write, const struct apic_emulation *registers)
 {
-    return code->decoded && is_plain(&code->instruction, write) && stays_in_segment(cpu, code)
-           && reaches(cpu, code, guest_physical)
-           && carry_out(cpu, code, guest_physical & (APIC_PAGE_SIZE - 1), registers);
+    if (!code->decoded || !is_plain(&code->instruction, write) || !stays_in_segment(cpu, code)
+        || !reaches(cpu, code, guest_physical)
+        || !carry_out(cpu, code, guest_physical & (APIC_PAGE_SIZE - 1), registers))
+        registers->otherwise(cpu, guest_physical, write);
 }
 
 /* What kernels do. The operand's segment has neither base nor limit, and its registers are all in memory. */
-static bool emulate_store(struct cpu *cpu, struct guest_code *code, uint64_t guest_physical,
-                          const struct apic_emulation *registers)
+static inline void emulate_store(struct cpu *cpu, struct guest_code *code, uint64_t guest_physical,
+                                 const struct apic_emulation *registers)
 {
     const struct instruction *instruction = &code->instruction;
     uint64_t linear = (uint64_t)instruction->displacement;
@@ -241,26 +242,28 @@ static bool emulate_store(struct cpu *cpu, struct guest_code *code, uint64_t gue
         linear += *general(cpu, instruction->base);
     if (instruction->index != INSTRUCTION_NO_REGISTER)
         linear += *general(cpu, instruction->index) << instruction->scale;
-    if (!guest_code_operand_is(cpu, code, linear, PAGING_WRITE, guest_physical))
-        return false;
+    if (!guest_code_operand_is(cpu, code, linear, PAGING_WRITE, guest_physical)) {
+        registers->otherwise(cpu, guest_physical, true);
+        return;
+    }
     if (instruction->other == OTHER_REGISTER)
         value = *general(cpu, instruction->reg);
-    backend->advance(cpu, code->rip + instruction->length);
+    backend->advance(cpu, code->next_rip);
     cpu->counters[COUNTER_APIC_DECODED]++;
     registers->write(cpu, guest_physical & (APIC_PAGE_SIZE - 1), (uint32_t)value);
-    return true;
 }
 
-bool apic_emulate(struct cpu *cpu, uint64_t guest_physical, bool write,
+void apic_emulate(struct cpu *cpu, uint64_t guest_physical, bool write,
                   const struct apic_emulation *registers)
 {
-    struct guest_code *code;
+    struct guest_code *code = NULL;
 
-    if (guest_physical % APIC_REGISTER_STRIDE || step_active(cpu) || cpu->interrupted.valid)
-        return false;
-    code = backend->undisturbed_code(cpu);
+    if (guest_physical % APIC_REGISTER_STRIDE == 0 && !step_active(cpu) && !cpu->interrupted.valid)
+        code = backend->undisturbed_code(cpu);
     if (!code)
-        return false;
-    return write && code->plain_store ? emulate_store(cpu, code, guest_physical, registers)
-                                      : emulate_any(cpu, code, guest_physical, write, registers);
+        registers->otherwise(cpu, guest_physical, write);
+    else if (write && code->plain_store)
+        emulate_store(cpu, code, guest_physical, registers);
+    else
+        emulate_any(cpu, code, guest_physical, write, registers);
 }

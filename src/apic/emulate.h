@@ -15,12 +15,14 @@ struct apic_emulation {
     /* False: nobody knows what the guest would read there; the instruction is then not carried out. */
     bool (*show)(struct cpu *cpu, uint32_t offset, uint32_t *value);
     void (*write)(struct cpu *cpu, uint32_t offset, uint32_t value);
+    /* For an instruction that is not carried out: nothing has happened. The rest as apic_emulate(). */
+    void (*otherwise)(struct cpu *cpu, uint64_t guest_physical, bool write);
 };
 
 /* Carries out the guest's next instruction, whose access to its APIC's page at `guest_physical` (a
- * write, or a read) has caused this exit. False: it is none that can be, and nothing has happened. On
- * the CPU it names, exit context, cpu->interrupted being what the exit said. */
-bool apic_emulate(struct cpu *cpu, uint64_t guest_physical, bool write,
+ * write, or a read) has caused this exit; hands it to otherwise() when it is none that can be. On the CPU it
+ * names, exit context, cpu->interrupted being what the exit said. */
+void apic_emulate(struct cpu *cpu, uint64_t guest_physical, bool write,
                   const struct apic_emulation *registers);
 
 #endif

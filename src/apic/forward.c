@@ -23,7 +23,7 @@ void apic_set_irregular(struct cpu *cpu, bool irregular)
 
 /* While some CPU is irregular. Of those that a message of lowest priority is for, one gets it: the first,
  * since nobody else can ask the others for their priority. */
-COLD void apic_send_one_by_one(struct cpu *cpu, uint64_t icr, bool x2apic)
+COLD bool apic_send_one_by_one(struct cpu *cpu, uint64_t icr, bool x2apic)
 {
     const struct icr_command command = icr_decode_write(icr, x2apic);
     bool lowest = command.delivery_mode == ICR_DELIVERY_LOWEST_PRIORITY;
@@ -36,6 +36,7 @@ COLD void apic_send_one_by_one(struct cpu *cpu, uint64_t icr, bool x2apic)
             continue;
         local_apic_send(cpus[i]->apic_id, low);
         if (lowest)
-            return;
+            break;
     }
+    return false;
 }

@@ -10,9 +10,8 @@
 
 #include "apic/local.h"
 #include "apic/registers.h"
+#include "core/cpu.h"
 #include "x86/msr.h"
-
-struct cpu;
 
 /* Sends the command of class ICR_FORWARD that the guest wrote as `icr` (both halves), in x2APIC mode or not. True
  * when the hardware's ICR then shows it. On the CPU named, exit context. */
@@ -25,18 +24,17 @@ void apic_set_irregular(struct cpu *cpu, bool irregular);
 
 /* How many such CPUs there are, and what is sent as long as there is one; for the function below. */
 extern _Atomic uint32_t apic_irregular_cpus;
-void apic_send_one_by_one(struct cpu *cpu, uint64_t icr, bool x2apic);
+bool apic_send_one_by_one(struct cpu *cpu, uint64_t icr, bool x2apic);
 
 static inline bool apic_forward(struct cpu *cpu, uint64_t icr, bool x2apic)
 {
-    if (atomic_load_explicit(&apic_irregular_cpus, memory_order_relaxed)) {
-        apic_send_one_by_one(cpu, icr, x2apic);
-        return false;
-    }
+    cpu->counters[COUNTER_ICR_FORWARDED]++;
+    if (atomic_load_explicit(&apic_irregular_cpus, memory_order_relaxed))
+        return apic_send_one_by_one(cpu, icr, x2apic);
     if (x2apic)
-        msr_write_safe(APIC_X2APIC_MSR_BASE + (APIC_ICR_LOW >> 4), icr);
+        msr_write_if_legal(APIC_X2APIC_MSR_BASE + (APIC_ICR_LOW >> 4), icr);
     else
-        local_apic_write(APIC_ICR_LOW, (uint32_t)icr);
+        local_apic_write_of(cpu, APIC_ICR_LOW, (uint32_t)icr);
     return true;
 }
 

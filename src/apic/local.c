@@ -39,12 +39,7 @@ uint32_t local_apic_read(uint32_t offset)
 
 void local_apic_write(uint32_t offset, uint32_t value)
 {
-    volatile uint32_t *registers = this_cpu()->apic.registers;
-
-    if (registers)
-        registers[offset / sizeof registers[0]] = value;
-    else
-        msr_write(APIC_X2APIC_MSR_BASE + (offset >> 4), value);
+    local_apic_write_of(this_cpu(), offset, value);
 }
 
 bool local_apic_wait_until_idle(void)

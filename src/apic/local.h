@@ -8,6 +8,8 @@
 #include <stdint.h>
 
 #include "apic/registers.h"
+#include "core/cpu.h"
+#include "x86/msr.h"
 
 /* Finds out which mode this CPU's APIC is in: before the functions below, and after every write of
  * its IA32_APIC_BASE. On the CPU's own stack. */
@@ -16,6 +18,17 @@ void local_apic_follow_mode(void);
 /* Reads or writes the register at an xAPIC offset. Writing ICR_LOW sends. Any CPU, host context. */
 uint32_t local_apic_read(uint32_t offset);
 void local_apic_write(uint32_t offset, uint32_t value);
+
+/* The same on the CPU named, which is this one. */
+static inline void local_apic_write_of(struct cpu *cpu, uint32_t offset, uint32_t value)
+{
+    volatile uint32_t *registers = cpu->apic.registers;
+
+    if (registers)
+        registers[offset / sizeof registers[0]] = value;
+    else
+        msr_write(APIC_X2APIC_MSR_BASE + (offset >> 4), value);
+}
 
 /* True while IA32_APIC_BASE has EN and EXTD set: registers are MSRs and ICR is 64 bits wide. */
 bool local_apic_is_x2apic(void);

@@ -42,10 +42,10 @@ void apic_policy_icr_disturbed(struct cpu *cpu)
     show_icr(cpu, true);
 }
 
-static void write_icr_low(struct cpu *cpu, uint32_t value)
+static SEPARATE void write_icr_low(struct cpu *cpu, uint32_t value)
 {
-    uint32_t high = guest_apic_is_translated(cpu) ? cpu->apic.icr_high
-                                                  : local_apic_read(APIC_ICR_HIGH);
+    const volatile uint32_t *registers = cpu->apic.registers;
+    uint32_t high = registers ? registers[APIC_ICR_HIGH / sizeof registers[0]] : cpu->apic.icr_high;
 
     cpu->apic.icr_low = icr_low_as_read(value);
     show_icr(cpu, !binding.startup->icr_write(cpu, (uint64_t)high << 32 | value, false));
@@ -124,36 +124,31 @@ static COLD void write_special(struct cpu *cpu, uint32_t offset, uint32_t value)
     case APIC_ID:
         /* Read-only on current processors. Where it is not, the host's own messages would go astray. */
         return;
-    case APIC_ICR_LOW:
-        write_icr_low(cpu, value);
-        return;
     default:
         write_register(cpu, offset, value);
     }
 }
 
 /* A write to it needs more than to be done: those above, and what addresses the APIC. */
-static bool is_special(uint32_t offset)
-{
-    static const uint64_t special = UINT64_C(1) << 0 | UINT64_C(1) << APIC_ID / APIC_REGISTER_STRIDE
-        | UINT64_C(1) << APIC_LDR / APIC_REGISTER_STRIDE
-        | UINT64_C(1) << APIC_DFR / APIC_REGISTER_STRIDE
-        | UINT64_C(1) << APIC_ICR_LOW / APIC_REGISTER_STRIDE;
-    uint32_t number = offset / APIC_REGISTER_STRIDE;
-
-    return number < 64 && special >> number & 1;
-}
+static const bool is_special[APIC_PAGE_SIZE / APIC_REGISTER_STRIDE] = {
+    [0] = true,
+    [APIC_ID / APIC_REGISTER_STRIDE] = true,
+    [APIC_LDR / APIC_REGISTER_STRIDE] = true,
+    [APIC_DFR / APIC_REGISTER_STRIDE] = true,
+};
 
 /* Where the hardware's registers are in memory the guest's are none but those. */
 void apic_policy_write(struct cpu *cpu, uint32_t offset, uint32_t value)
 {
-    volatile uint32_t *registers = cpu->apic.registers;
+    volatile void *registers = cpu->apic.registers;
 
     cpu->counters[COUNTER_APIC_WRITE]++;
-    if (!registers || is_special(offset))
+    if (offset == APIC_ICR_LOW)
+        write_icr_low(cpu, value);
+    else if (!registers || is_special[offset / APIC_REGISTER_STRIDE])
         write_special(cpu, offset, value);
     else
-        registers[offset / sizeof registers[0]] = value;
+        *(volatile uint32_t *)((volatile char *)registers + offset) = value;
 }
 
 /* The errors since this was asked last. */

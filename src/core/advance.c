@@ -79,8 +79,3 @@ void guest_trap(struct cpu *cpu, uint64_t rflags)
         event_raise(cpu, VECTOR_DB, false, 0);
     }
 }
-
-void guest_advance_to(struct cpu *cpu, uint64_t next_rip)
-{
-    guest_advanced(cpu, backend->advance(cpu, next_rip));
-}

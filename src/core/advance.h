@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Going past an instruction that was carried out for the guest. Exit context of the CPU named. */
+/* What the guest's next instruction is, and what going past it means. Exit context of the CPU named. */
 #ifndef SEXTANT_CORE_ADVANCE_H
 #define SEXTANT_CORE_ADVANCE_H
 
@@ -7,8 +7,6 @@
 #include <stdint.h>
 
 #include "core/backend.h"
-#include "core/step.h"
-#include "x86/registers.h"
 
 /* True when the guest's next instruction is that one. */
 bool guest_is_at(struct cpu *cpu, enum intercepted which);
@@ -27,18 +25,7 @@ bool guest_only_stores(struct cpu *cpu);
 unsigned guest_int_length(struct cpu *cpu);
 
 /* What the guest's own debugging and a step make of an instruction that was carried out for the guest,
- * which the processor does not trap for: called when there is either. */
+ * which the processor does not trap for: called by backend->advance() when there may be either. */
 void guest_trap(struct cpu *cpu, uint64_t rflags);
-
-/* After backend->advance(), which has returned `rflags`. */
-static inline void guest_advanced(struct cpu *cpu, uint64_t rflags)
-{
-    if (step_active(cpu) || rflags & RFLAGS_TF)
-        guest_trap(cpu, rflags);
-}
-
-/* Goes past the instruction that was carried out, to the next: RIP, RF, the interrupt shadow, and the
- * traps. */
-void guest_advance_to(struct cpu *cpu, uint64_t next_rip);
 
 #endif

@@ -106,9 +106,9 @@ struct backend {
     /* State that INIT also changes and that has no register above: shadows, pending events. */
     void (*reset_events)(struct cpu *cpu);
 
-    /* Goes to the next instruction: RIP, no RF, no blocking by STI or MOV SS. Returns RFLAGS as they
-     * were. */
-    uint64_t (*advance)(struct cpu *cpu, uint64_t next_rip);
+    /* Goes past the instruction that was carried out for the guest, to the next: RIP, no RF, no blocking
+     * by STI or MOV SS, and the traps (core/advance.h). */
+    void (*advance)(struct cpu *cpu, uint64_t next_rip);
     /* Blocking by STI or MOV SS: an opaque value, 0 when there is none. */
     uint64_t (*interrupt_shadow_read)(struct cpu *cpu);
     void (*interrupt_shadow_write)(struct cpu *cpu, uint64_t shadow);

@@ -141,19 +141,24 @@ struct guest_code {
     bool decoded;                   /* it is one of those in instruction/instruction.h: */
     bool plain_store;               /* and among them what kernels do to an APIC (core/guest_code.c) */
     struct instruction instruction;
-    uint64_t next_rip;              /* behind the opcode 0F `second`, were that all of it */
-    /* Its operand in memory, when that was found last time: the linear page, and PAGING_WRITE. */
-    uint64_t operand_page, operand_physical;
+    uint64_t next_rip;              /* behind it, if it is decoded, or nothing but the opcode 0F `second` */
+    /* Its operand in memory, a register of the APIC, when that was found last time. Whether it is read or written
+     * is the instruction's. */
+    uint64_t operand_linear, operand_physical;
     struct kept_walk operand_walk;
 };
 
-/* What a panic tells of the last exits. */
+/* What the processor said of an exit, read once: for its handler, and for a panic, which tells the last of
+ * them. */
 #define EXIT_HISTORY 8
 
 struct past_exit {
-    _Alignas(32) uint64_t reason;   /* a size that is a power of two */
-    uint64_t rip, info;
+    _Alignas(32) uint64_t reason;
+    uint64_t rip;
+    uint64_t info;                  /* SVM: EXITINFO1; VMX: the exit qualification */
 };
+
+static_assert(sizeof(struct past_exit) * EXIT_HISTORY == 256, "an 8-bit offset wraps at the end");
 
 struct cpu {
     struct general_registers *registers;    /* on this CPU's stack, valid between exit and entry */
@@ -166,6 +171,7 @@ struct cpu {
     struct event interrupted;               /* its delivery was cut short by this exit */
     bool waiting;                           /* for a SIPI */
     bool leave_guest;                       /* the backend's run() returns after this exit */
+    bool launched;                          /* VMX: the VMCS, since it was cleared */
     struct step_state step;
     struct apic_page_state apic;
     struct nmi_state nmi;
@@ -188,7 +194,7 @@ struct cpu {
     uint64_t counters[COUNTER_COUNT];
     uint64_t snapshot[COUNTER_COUNT];
     struct past_exit history[EXIT_HISTORY];
-    uint32_t history_next;
+    uint8_t history_next;                   /* offset in `history` of the oldest */
 };
 
 static_assert(sizeof(struct cpu) <= 4096, "struct cpu is the first page of its block");
@@ -204,6 +210,21 @@ static inline struct cpu *this_cpu(void)
     __asm__("mov %%rsp, %0" : "=r"(stack));
     return (struct cpu *)(stack & ~(uintptr_t)(CPU_BLOCK_SIZE - 1));
 }
+
+/* Where the exit that has just come is put down; the oldest is forgotten. On the CPU named, exit context. */
+static inline struct past_exit *cpu_new_exit(struct cpu *cpu)
+{
+    uint8_t offset = cpu->history_next;
+
+    cpu->history_next = (uint8_t)(offset + sizeof(struct past_exit));
+    return (struct past_exit *)((char *)cpu->history + offset);
+}
+
+/* Forgets the exits until now, and what was counted: they were self-tests. On the CPU named, host context. */
+void cpu_forget_exits(struct cpu *cpu);
+
+/* The exit that was `back` exits ago (0: the last one); NULL when none is known. Host context. */
+const struct past_exit *cpu_past_exit(const struct cpu *cpu, unsigned back);
 
 /* Virtual address of page `page` of a CPU's block. */
 static inline void *cpu_block_page(struct cpu *cpu, unsigned page)

@@ -3,6 +3,8 @@
  * exception_stubs on, each pushing an error code where the processor does not, and the vector.
  * All share exception_dispatch(struct exception_frame *). The stack is the interrupted one (same
  * privilege level, no IST): the hypervisor takes NMIs only where its stack is in order. */
+#include "core/exceptions.h"
+
         .section .text
         .global exception_stubs
         .balign 16
@@ -101,14 +103,13 @@ msr_write_safe:
  * Halts until an NMI has set *wakeup. An NMI that comes between the test and HLT would be slept
  * over: exception_dispatch() moves the return address of an NMI in this window to its end. */
         .section .text
-        .global idle_wait, idle_window_start, idle_window_end
+        .global idle_wait
 idle_wait:
-idle_window_start:
-        cmpl    $0, (%rdi)
-        jne     idle_window_end
+1:      cmpl    $0, (%rdi)
+        jne     2f
         hlt
-idle_window_end:
-        ret
+2:      ret
+        NMI_WINDOW 1b, 2b, 2b
 
 /* void exceptions_load_segments(void): CS and the data segments from the host's GDT. */
         .global exceptions_load_segments

@@ -26,6 +26,11 @@ struct fixup {
     uint64_t instruction, landing;
 };
 
+/* NMI_WINDOW */
+struct window {
+    uint64_t start, end, landing;
+};
+
 #define STUB_SIZE               16
 #define GATE_INTERRUPT_PRESENT  0x8e
 #define TURNS_LIMIT             256
@@ -34,8 +39,7 @@ struct fixup {
 
 extern char exception_stubs[], interrupt_stubs[];
 extern const struct fixup fixup_table_start[], fixup_table_end[];
-extern const char idle_window_start[], idle_window_end[];
-extern const char vmx_window_start[], vmx_window_end[], vmx_window_again[];
+extern const struct window window_table_start[], window_table_end[];
 void exception_dispatch(struct exception_frame *frame);
 void exceptions_load_segments(void);
 
@@ -94,10 +98,12 @@ static bool fixed_up(struct exception_frame *frame)
 /* What came right before HLT or a VM entry would be slept over. */
 static void leave_window(struct exception_frame *frame)
 {
-    if (frame->rip >= (uint64_t)idle_window_start && frame->rip < (uint64_t)idle_window_end)
-        frame->rip = (uint64_t)idle_window_end;
-    if (frame->rip >= (uint64_t)vmx_window_start && frame->rip < (uint64_t)vmx_window_end)
-        frame->rip = (uint64_t)vmx_window_again;
+    for (const struct window *window = window_table_start; window < window_table_end; window++) {
+        if (frame->rip >= window->start && frame->rip < window->end) {
+            frame->rip = window->landing;
+            return;
+        }
+    }
 }
 
 void exception_dispatch(struct exception_frame *frame)

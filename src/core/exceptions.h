@@ -4,6 +4,17 @@
 #ifndef SEXTANT_CORE_EXCEPTIONS_H
 #define SEXTANT_CORE_EXCEPTIONS_H
 
+#ifdef __ASSEMBLER__
+
+/* An NMI that finds RIP from \start on and before \end goes on at \landing. */
+        .macro NMI_WINDOW start, end, landing
+        .pushsection .window_table, "a"
+        .quad   \start, \end, \landing
+        .popsection
+        .endm
+
+#else
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -28,4 +39,5 @@ void exceptions_drain_interrupts(void);
  * sees to the EOI; false when none came. Host context. */
 bool exceptions_take_interrupt(void (*handler)(uint8_t vector));
 
+#endif
 #endif

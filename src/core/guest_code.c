@@ -127,12 +127,13 @@ static enum decoding examine(struct guest_code *code)
     code->second = 0;
     if (at + 1 < code->available && code->bytes[at] == TWO_BYTE_OPCODE)
         code->second = code->bytes[at + 1];
-    code->next_rip = (code->rip + at + 2) & mask[code->width];
     code->only_stores = at < code->available && has(stores, code->bytes[at]);
     memcpy(bytes, code->bytes, sizeof code->bytes);
     decoding = instruction_decode(bytes, code->available, code->width, &code->instruction);
     code->decoded = decoding == DECODED;
     code->plain_store = code->decoded && is_plain_store(&code->instruction, code->width);
+    code->next_rip = (code->rip + (code->decoded ? code->instruction.length : at + 2))
+                   & mask[code->width];
     return decoding;
 }
 
@@ -146,7 +147,7 @@ static struct guest_code *begin(struct cpu *cpu, const struct execution_state *s
     code->efer = state->efer;
     code->width = width_of(state);
     code->available = 0;
-    code->operand_page = NOT_KEPT;
+    code->operand_linear = NOT_KEPT;
     return code;
 }
 
@@ -201,14 +202,15 @@ bool guest_code_find_operand(struct cpu *cpu, struct guest_code *code, uint64_t 
     struct execution_state state;
     struct guest_walk found;
 
-    code->operand_page = NOT_KEPT;
+    code->operand_linear = NOT_KEPT;
     backend->execution_read(cpu, &state);
-    if (!guest_memory_walk(cpu, &state, linear & ~PAGE_MASK, access, &found))
+    if (!guest_memory_walk(cpu, &state, linear & ~PAGE_MASK, access, &found)
+        || (found.physical | (linear & PAGE_MASK)) != physical)
         return false;
     if (found.all & PTE_WRITE && !(found.all & PTE_USER) && code->cr3 == state.cr3
         && keep_walk(&code->operand_walk, &state, &found)) {
-        code->operand_page = (linear & ~PAGE_MASK) + access;
-        code->operand_physical = found.physical;
+        code->operand_linear = linear;
+        code->operand_physical = physical;
     }
-    return (found.physical | (linear & PAGE_MASK)) == physical;
+    return true;
 }

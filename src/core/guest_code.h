@@ -16,6 +16,7 @@
 
 #include "core/backend.h"
 #include "core/bytes.h"
+#include "core/cold.h"
 #include "core/cpu.h"
 
 /* Finds the instruction at the guest's CS:RIP anew. It ends where the processor could fetch no more. Exit
@@ -26,7 +27,7 @@ struct guest_code *guest_code_fetch(struct cpu *cpu);
  * has others now, those count as long as the whole instruction is among them. */
 struct guest_code *guest_code_given(struct cpu *cpu, const uint8_t *bytes, unsigned count);
 
-/* True when a linear address leads to `physical` for an access of that instruction (PAGING_WRITE or 0) at
+/* True when a linear address leads to `physical` (a multiple of 16) for an access of that instruction (PAGING_WRITE or 0) at
  * CPL 0 to 2. False when it leads elsewhere, or the access would fault or cannot be judged here. Exit context
  * of the CPU named; guest_code_operand_is() looks at what is kept first. */
 bool guest_code_find_operand(struct cpu *cpu, struct guest_code *code, uint64_t linear,
@@ -64,7 +65,7 @@ static inline bool guest_code_is_at(const struct guest_code *code, const struct 
 
 /* What is kept of the instruction, NULL when it has to be fetched. The rights of the fetch are not asked for
  * again: the processor has made it. The state is a copy, so that a backend reads no more of it than is used. */
-static inline struct guest_code *guest_code_kept(struct cpu *cpu, const struct execution_state state)
+WITHIN struct guest_code *guest_code_kept(struct cpu *cpu, const struct execution_state state)
 {
     struct guest_code *code = guest_code_slot(cpu, state.rip);
 
@@ -78,10 +79,8 @@ static inline struct guest_code *guest_code_kept(struct cpu *cpu, const struct e
 static inline bool guest_code_operand_is(struct cpu *cpu, struct guest_code *code, uint64_t linear,
                                          unsigned access, uint64_t physical)
 {
-    uint64_t offset = linear & 0xfff;
-
-    return (code->operand_page == linear - offset + access
-            && code->operand_physical + offset == physical && kept_walk_holds(&code->operand_walk))
+    return (code->operand_linear == linear && code->operand_physical == physical
+            && kept_walk_holds(&code->operand_walk))
            || guest_code_find_operand(cpu, code, linear, access, physical);
 }
 

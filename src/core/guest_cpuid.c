@@ -145,22 +145,16 @@ static void filter(struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t wo
 static const uint64_t filtered_leaves = HIDDEN_LEAF(LEAF_FEATURES) | HIDDEN_LEAF(LEAF_EXTENDED_FEATURES)
     | HIDDEN_LEAF(LEAF_STATE) | HIDDEN_LEAF(LEAF_AMD_FEATURES) | HIDDEN_LEAF(LEAF_ADDRESS_SIZES);
 
-static bool is_changed(uint32_t leaf)
+/* Every leaf with bit 30 counts: those of hypervisors, and some that no processor has. */
+static bool may_be_changed(uint32_t leaf)
 {
-    return ((filtered_leaves | hidden_features_leaves) & HIDDEN_LEAF(leaf))
-           || leaf - LEAF_SEXTANT <= LEAF_HYPERVISOR_RANGE_LAST - LEAF_SEXTANT;
+    return ((filtered_leaves | hidden_features_leaves) & HIDDEN_LEAF(leaf)) || leaf & LEAF_SEXTANT;
 }
 
-static void answer(struct general_registers *registers, const struct cpuid_result result)
+static COLD void answer_changed(struct cpu *cpu)
 {
-    registers->rax = result.eax;
-    registers->rbx = result.ebx;
-    registers->rcx = result.ecx;
-    registers->rdx = result.edx;
-}
-
-static COLD void answer_changed(struct cpu *cpu, uint32_t leaf, uint32_t subleaf)
-{
+    struct general_registers *registers = cpu->registers;
+    uint32_t leaf = (uint32_t)registers->rax, subleaf = (uint32_t)registers->rcx;
     struct cpuid_result result = cpuid(leaf, subleaf);
     uint32_t words[4] = { result.eax, result.ebx, result.ecx, result.edx };
 
@@ -172,16 +166,19 @@ static COLD void answer_changed(struct cpu *cpu, uint32_t leaf, uint32_t subleaf
         if (backend->filter_cpuid)
             backend->filter_cpuid(leaf, subleaf, words);
     }
-    answer(cpu->registers, (struct cpuid_result){ words[0], words[1], words[2], words[3] });
+    registers->rax = words[0];
+    registers->rbx = words[1];
+    registers->rcx = words[2];
+    registers->rdx = words[3];
 }
 
+/* The processor's own answer, which clears the upper halves. */
 void guest_cpuid(struct cpu *cpu)
 {
     struct general_registers *registers = cpu->registers;
-    uint32_t leaf = (uint32_t)registers->rax, subleaf = (uint32_t)registers->rcx;
 
-    if (is_changed(leaf))
-        answer_changed(cpu, leaf, subleaf);
+    if (may_be_changed((uint32_t)registers->rax))
+        answer_changed(cpu);
     else
-        answer(registers, cpuid(leaf, subleaf));
+        cpuid_in_place(&registers->rax, &registers->rbx, &registers->rcx, &registers->rdx);
 }

@@ -320,15 +320,9 @@ bool guest_msr_read(struct cpu *cpu)
     return true;
 }
 
-/* The frequent ones are those of the local APIC. */
 bool guest_msr_write(struct cpu *cpu)
 {
-    const struct general_registers *registers = cpu->registers;
-    uint32_t index = (uint32_t)registers->rcx;
-    uint64_t value = (registers->rdx & 0xffffffff) << 32 | (registers->rax & 0xffffffff);
-
-    if (index - MSR_X2APIC_FIRST <= MSR_X2APIC_LAST - MSR_X2APIC_FIRST
-        ? write_x2apic(cpu, index, value) : write_msr(cpu, index, value))
+    if (write_msr(cpu, (uint32_t)cpu->registers->rcx, guest_msr_value(cpu)))
         return true;
     event_raise_gp(cpu);
     return false;

@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct cpu;
+#include "core/cpu.h"
+#include "x2apic/msr_rules.h"
 
 /* What exits of the x2APIC registers, 800h-8FFh; the rest of the permission map is the same. */
 enum msr_view {
@@ -29,5 +30,19 @@ void guest_msr_each(enum msr_view view,
  * context. */
 bool guest_msr_read(struct cpu *cpu);
 bool guest_msr_write(struct cpu *cpu);
+
+/* The value of a WRMSR that exited. */
+static inline uint64_t guest_msr_value(const struct cpu *cpu)
+{
+    return cpu->registers->rdx << 32 | (uint32_t)cpu->registers->rax;
+}
+
+/* The most frequent WRMSR: of ICR in x2APIC mode, no reserved bit set. The backend goes past it and calls
+ * binding.x2apic->icr_write(). */
+static inline bool guest_msr_is_icr_write(const struct cpu *cpu, uint64_t value)
+{
+    return (uint32_t)cpu->registers->rcx == X2APIC_MSR_ICR
+           && cpu->apic.mode == APIC_MODE_X2APIC && !(value & ~X2APIC_ICR_LEGAL);
+}
 
 #endif

@@ -62,12 +62,6 @@ static const struct hidden_registers registers[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-const uint64_t hidden_features_leaves = 0
-#define FEATURE_BIT(leaf, subleaf, word, bit, name) | HIDDEN_LEAF(leaf)
-#define FEATURE_LEAF(leaf, subleaf, name) | HIDDEN_LEAF(leaf)
-#include "core/hidden_features.def"
-    ;
-
 void hidden_features_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t words[4])
 {
     if (!(hidden_features_leaves & HIDDEN_LEAF(leaf)))

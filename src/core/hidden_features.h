@@ -9,7 +9,11 @@
 /* A set of the leaves that have something hidden, by their low bits, so that most answers pass at once: a leaf
  * that is not in it has nothing hidden. */
 #define HIDDEN_LEAF(leaf)   (UINT64_C(1) << ((leaf) & 63))
-extern const uint64_t hidden_features_leaves;
+static const uint64_t hidden_features_leaves = 0
+#define FEATURE_BIT(leaf, subleaf, word, bit, name) | HIDDEN_LEAF(leaf)
+#define FEATURE_LEAF(leaf, subleaf, name) | HIDDEN_LEAF(leaf)
+#include "core/hidden_features.def"
+    ;
 
 /* Takes away what the table hides of CPUID's answer for any processor: words are EAX, EBX, ECX, EDX. */
 void hidden_features_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t words[4]);

@@ -68,15 +68,12 @@ static void print_binding(void)
 
 static void print_history(const struct cpu *cpu)
 {
-    for (unsigned i = 1; i <= EXIT_HISTORY; i++) {
-        unsigned slot = (cpu->history_next - i) % EXIT_HISTORY;
+    const struct past_exit *exit;
 
-        if (i > cpu->history_next)
-            break;
-        console_print("exit -%u: reason %#lx rip %016lx information %#lx\n", i,
-                      (unsigned long)cpu->history[slot].reason,
-                      (unsigned long)cpu->history[slot].rip,
-                      (unsigned long)cpu->history[slot].info);
+    for (unsigned i = 0; (exit = cpu_past_exit(cpu, i)); i++) {
+        console_print("exit -%u: reason %#lx rip %016lx information %#lx\n", i + 1,
+                      (unsigned long)exit->reason, (unsigned long)exit->rip,
+                      (unsigned long)exit->info);
     }
 }
 

@@ -302,7 +302,6 @@ size_t selftest_run(struct capabilities *capabilities, enum backend_id id,
     count += test_strategies(cpu, capabilities, id, results + count, room - count);
     if (!refusal[0])
         backend->page_restore(cpu, 0);
-    memset(cpu->counters, 0, sizeof cpu->counters);
-    cpu->history_next = 0;
+    cpu_forget_exits(cpu);
     return count;
 }

@@ -96,8 +96,7 @@ static void target(struct cpu *cpu)
     selftest_map(cpu);
     if (take_init(cpu))
         take_sipi(cpu);
-    memset(cpu->counters, 0, sizeof cpu->counters);
-    cpu->history_next = 0;
+    cpu_forget_exits(cpu);
     if (atomic_load(&phase) == PHASE_FAILED)
         backend->disable(cpu);
 }
@@ -119,8 +118,7 @@ static void take_pairs(struct cpu *cpu)
         atomic_fetch_add(&rounds, 1);
     }
     local_apic_init_state();
-    memset(cpu->counters, 0, sizeof cpu->counters);
-    cpu->history_next = 0;
+    cpu_forget_exits(cpu);
 }
 
 static bool counted(_Atomic uint32_t *counter, uint32_t wanted, unsigned patience)

@@ -70,7 +70,9 @@ struct x2apic_operations {
     bool offers_x2apic;
     /* cpu->apic.mode or, in x2APIC mode, cpu->apic.reads_closed has changed. */
     void (*mode_changed)(struct cpu *cpu);
-    /* The guest, in x2APIC mode, reads or writes an MSR of 800h-8FFh. False: #GP. */
+    /* The guest, in x2APIC mode, has written ICR, no reserved bit set: the rest of it. */
+    void (*icr_write)(struct cpu *cpu, uint64_t icr);
+    /* It reads or writes an MSR of 800h-8FFh in another way. False: #GP. */
     bool (*msr_read)(struct cpu *cpu, uint32_t index, uint64_t *value);
     bool (*msr_write)(struct cpu *cpu, uint32_t index, uint64_t value);
     /* As in struct apic_operations, in x2APIC mode. */

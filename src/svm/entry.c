@@ -40,10 +40,8 @@ static void again(struct cpu *cpu)
     cpu->interrupted.valid = false;
 }
 
-void svm_attend(struct cpu *cpu)
+static void attend(struct cpu *cpu)
 {
-    if (cpu->leave_guest)
-        return;
     entry_look(cpu);
     again(cpu);
     /* Each of the two may let an NMI in that announces the other. */
@@ -59,4 +57,14 @@ void svm_attend(struct cpu *cpu)
         entry_look_again(cpu);
     if (cpu->event.valid)
         svm_inject(cpu);
+}
+
+bool svm_attend(struct general_registers *registers)
+{
+    struct cpu *cpu = this_cpu();
+
+    cpu->registers = registers;
+    if (!cpu->leave_guest)
+        attend(cpu);
+    return !cpu->leave_guest;
 }

@@ -16,34 +16,52 @@
 #include "strategies/operations.h"
 #include "x86/registers.h"
 
-static void go_on(struct cpu *cpu, struct vmcb *vmcb, uint64_t next_rip)
+static COLD void answer_cpuid(struct cpu *cpu, uint64_t next_rip)
 {
-    guest_advanced(cpu, svm_advance_here(vmcb, next_rip));
+    svm_advance(cpu, next_rip);
+    guest_cpuid(cpu);
 }
 
 static void exit_cpuid(struct cpu *cpu, struct vmcb *vmcb)
 {
     uint64_t next_rip;
 
+    (void)vmcb;
     cpu->counters[COUNTER_EXIT_CPUID]++;
     if (!svm_find_next(cpu, INTERCEPTED_CPUID, &next_rip))
         return;
-    go_on(cpu, vmcb, next_rip);
-    guest_cpuid(cpu);
+    if (svm_goes_on(cpu, next_rip))
+        guest_cpuid(cpu);
+    else
+        answer_cpuid(cpu, next_rip);
 }
 
 /* Where the length has to come from the bytes, they are judged before anything is done; a self-test's may not
  * be where its addresses say. */
+static SEPARATE void access_msr(struct cpu *cpu, bool write, uint64_t next_rip)
+{
+    uint64_t value = guest_msr_value(cpu);
+
+    if (write && guest_msr_is_icr_write(cpu, value)) {
+        svm_advance(cpu, next_rip);
+        binding.x2apic->icr_write(cpu, value);
+    } else if (write ? guest_msr_write(cpu) : guest_msr_read(cpu)) {
+        svm_advance(cpu, next_rip);
+    }
+}
+
 static void exit_msr(struct cpu *cpu, struct vmcb *vmcb)
 {
     bool write = vmcb->exit_info1 & 1;
-    uint64_t next_rip;
+    uint64_t next_rip, value = guest_msr_value(cpu);
 
     cpu->counters[COUNTER_EXIT_MSR]++;
     if (!svm_find_next(cpu, write ? INTERCEPTED_WRMSR : INTERCEPTED_RDMSR, &next_rip))
         selftest_ends(cpu, NULL);
-    else if (write ? guest_msr_write(cpu) : guest_msr_read(cpu))
-        go_on(cpu, vmcb, next_rip);
+    else if (write && guest_msr_is_icr_write(cpu, value) && svm_goes_on(cpu, next_rip))
+        binding.x2apic->icr_write(cpu, value);
+    else
+        access_msr(cpu, write, next_rip);
 }
 
 /* The processor says what follows an IN or OUT in EXITINFO2. String forms on these few ports are
@@ -61,14 +79,14 @@ static void exit_io(struct cpu *cpu, struct vmcb *vmcb)
         event_raise_gp(cpu);
         return;
     }
-    guest_advance_to(cpu, vmcb->exit_info2);
+    svm_advance(cpu, vmcb->exit_info2);
     result = guest_io(cpu, (uint16_t)(information >> IOIO_PORT_SHIFT), size,
                       information & IOIO_IN, (uint32_t)(rax & mask));
     if (information & IOIO_IN)
         cpu->registers->rax = size == 4 ? result : (rax & ~mask) | result;
 }
 
-static void exit_nested_page(struct cpu *cpu, struct vmcb *vmcb)
+static SEPARATE void exit_nested_page(struct cpu *cpu, struct vmcb *vmcb)
 {
     cpu->counters[COUNTER_EXIT_NESTED_PAGE]++;
     if (!guest_nested_fault(cpu, vmcb->exit_info2, vmcb->exit_info1 & NPF_WRITE)
@@ -127,10 +145,11 @@ static void exit_invd(struct cpu *cpu, struct vmcb *vmcb)
 {
     uint64_t next_rip;
 
+    (void)vmcb;
     cpu->counters[COUNTER_EXIT_OTHER]++;
     if (!svm_find_next(cpu, INTERCEPTED_INVD, &next_rip))
         return;
-    go_on(cpu, vmcb, next_rip);
+    svm_advance(cpu, next_rip);
     __asm__ volatile("wbinvd" : : : "memory");
 }
 
@@ -172,9 +191,22 @@ static void exit_nothing(struct cpu *cpu, struct vmcb *vmcb)
     cpu->counters[COUNTER_EXIT_OTHER]++;
 }
 
+/* None that is intercepted. QEMU stores 32 bits of VMEXIT_INVALID. */
+static COLD void exit_other(struct cpu *cpu, struct vmcb *vmcb)
+{
+    if ((uint32_t)vmcb->exit_code == VMEXIT_INVALID)
+        exit_invalid(cpu, vmcb);
+    else
+        panic("unexpected exit code %#lx", (unsigned long)vmcb->exit_code);
+}
+
 typedef void exit_handler(struct cpu *cpu, struct vmcb *vmcb);
 
-static exit_handler *const handlers[] = {
+#define CODES       256     /* the highest that has a handler is below, but for VMEXIT_NPF */
+
+#pragma GCC diagnostic ignored "-Woverride-init"    /* first all, then each that means something */
+static exit_handler *const handlers[CODES] = {
+    [0 ... CODES - 1] = exit_other,
     [VMEXIT_EXCEPTION ... VMEXIT_EXCEPTION + 31] = exit_exception,
     [VMEXIT_INTR] = exit_nothing,
     [VMEXIT_NMI] = exit_nmi,
@@ -191,7 +223,11 @@ static exit_handler *const handlers[] = {
     [VMEXIT_VMRUN ... VMEXIT_SKINIT] = exit_svm_instruction,
 };
 
-#define HANDLERS (sizeof handlers / sizeof handlers[0])
+static struct past_exit remembered(const struct vmcb *vmcb)
+{
+    return (struct past_exit){ .reason = vmcb->exit_code, .rip = vmcb->rip,
+                               .info = vmcb->exit_info1 };
+}
 
 static void dispatch(struct cpu *cpu, struct vmcb *vmcb)
 {
@@ -199,24 +235,18 @@ static void dispatch(struct cpu *cpu, struct vmcb *vmcb)
 
     if (code == VMEXIT_NPF)
         exit_nested_page(cpu, vmcb);
-    else if (code < HANDLERS && handlers[code])
-        handlers[code](cpu, vmcb);
-    else if ((uint32_t)code == VMEXIT_INVALID)
-        exit_invalid(cpu, vmcb);
     else
-        panic("unexpected exit code %#lx", (unsigned long)code);
+        (code < CODES ? handlers[code] : exit_other)(cpu, vmcb);
 }
 
-static void remember(struct cpu *cpu, const struct vmcb *vmcb)
+static COLD void dispatch_interrupted(struct cpu *cpu, struct vmcb *vmcb)
 {
-    struct past_exit *exit = &cpu->history[cpu->history_next++ % EXIT_HISTORY];
-
-    exit->reason = vmcb->exit_code;
-    exit->rip = vmcb->rip;
-    exit->info = vmcb->exit_info1;
+    svm_take_interrupted(cpu);
+    dispatch(cpu, vmcb);
 }
 
-bool svm_exit(struct general_registers *registers)
+/* Nothing is left to do behind a handler: run.S sees by cpu->entry_work whether something is. */
+void svm_exit(struct general_registers *registers)
 {
     struct cpu *cpu = this_cpu();
     struct vmcb *vmcb = vmcb_of(cpu);
@@ -226,11 +256,10 @@ bool svm_exit(struct general_registers *registers)
     vmcb->tlb_control = TLB_CONTROL_NOTHING;
     vmcb->event_injection = 0;
     cpu->counters[COUNTER_EXITS]++;
-    remember(cpu, vmcb);
+    *cpu_new_exit(cpu) = remembered(vmcb);
+    svm_repair(vmcb);
     if (vmcb->exit_interrupt_info & EVENT_VALID)
-        svm_take_interrupted(cpu);
-    dispatch(cpu, vmcb);
-    svm_prepare_entry(cpu);
-    vmcb->rax = cpu->registers->rax;
-    return cpu->leave_guest;
+        dispatch_interrupted(cpu, vmcb);
+    else
+        dispatch(cpu, vmcb);
 }

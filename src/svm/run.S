@@ -1,12 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* void svm_run(struct general_registers *area, uint64_t vmcb_physical)
+/* void svm_run(struct general_registers *area, const _Atomic uint32_t *entry_work, struct vmcb *vmcb,
+ * uint64_t vmcb_physical)
  *
  * The VMRUN loop (APM Vol 2: Secure Virtual Machine > VMRUN). RAX and RSP of the guest live in the
- * VMCB; svm_exit() copies RAX. FS, GS, TR, LDTR and the SYSCALL MSRs stay the guest's while the host
+ * VMCB; svm_exit() fetches RAX. FS, GS, TR, LDTR and the SYSCALL MSRs stay the guest's while the host
  * runs: it uses none of them. #VMEXIT restores the host's RSP, from which everything else is found,
  * and its RFLAGS, so the direction flag is clear.
  *
- * Stack: general_registers (16 words), vmcb_physical, area, the callee-saved registers. */
+ * *entry_work (core/entry.h) is 0 when the guest can be entered as it is, else svm_attend() looks. An NMI of the host
+ * is held since the exit, and ends the guest before its first instruction.
+ *
+ * Stack: general_registers (16 words), vmcb_physical, vmcb, entry_work, area, the callee-saved registers. */
+#include "x86/vmcb.h"
+
+#define PHYSICAL    128
+#define VMCB        136
+#define ENTRY_WORK  144
+#define AREA        152
+
         .section .text
         .global svm_run
 svm_run:
@@ -18,6 +29,8 @@ svm_run:
         pushq   %r15
         pushq   %rdi
         pushq   %rsi
+        pushq   %rdx
+        pushq   %rcx
         subq    $128, %rsp
         /* The caller's initial register values. */
         movq    %rdi, %rsi
@@ -25,7 +38,15 @@ svm_run:
         movl    $16, %ecx
         rep movsq
 
+attend:
+        movq    %rsp, %rdi
+        call    svm_attend
+        testb   %al, %al
+        jz      leave_guest
 enter:
+        movq    VMCB(%rsp), %rcx
+        movq    0 * 8(%rsp), %rax
+        movq    %rax, VMCB_RAX(%rcx)
         movq    1 * 8(%rsp), %rcx
         movq    2 * 8(%rsp), %rdx
         movq    3 * 8(%rsp), %rbx
@@ -40,7 +61,7 @@ enter:
         movq    13 * 8(%rsp), %r13
         movq    14 * 8(%rsp), %r14
         movq    15 * 8(%rsp), %r15
-        movq    128(%rsp), %rax
+        movq    PHYSICAL(%rsp), %rax
         vmrun   %rax
         movq    %rcx, 1 * 8(%rsp)
         movq    %rdx, 2 * 8(%rsp)
@@ -58,15 +79,18 @@ enter:
         movq    %r15, 15 * 8(%rsp)
         movq    %rsp, %rdi
         call    svm_exit
-        testb   %al, %al
-        jz      enter
+        movq    ENTRY_WORK(%rsp), %rax
+        cmpl    $0, (%rax)
+        je      enter
+        jmp     attend
 
         /* The caller gets the guest's registers back. */
-        movq    136(%rsp), %rdi
+leave_guest:
+        movq    AREA(%rsp), %rdi
         movq    %rsp, %rsi
         movl    $16, %ecx
         rep movsq
-        addq    $144, %rsp
+        addq    $160, %rsp
         popq    %r15
         popq    %r14
         popq    %r13

@@ -63,9 +63,7 @@ static void run(struct cpu *cpu)
 
     cpu->leave_guest = false;
     entry_post(cpu);
-    svm_prepare_entry(cpu);
-    vmcb_of(cpu)->rax = area->rax;
-    svm_run(area, cpu->backend_physical);
+    svm_run(area, &cpu->entry_work, vmcb_of(cpu), cpu->backend_physical);
     cpu->registers = area;
 }
 

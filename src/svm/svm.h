@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "core/backend.h"
+#include "core/cold.h"
 #include "core/cpu.h"
 #include "core/entry.h"
 #include "core/guest_code.h"
@@ -22,17 +23,17 @@ static inline struct vmcb *vmcb_of(struct cpu *cpu)
     return cpu->backend_page;
 }
 
-/* run.S: enters the guest and calls svm_exit() after each exit, until that returns true. Host NMIs
- * are held (GIF clear) on return. */
-void svm_run(struct general_registers *area, uint64_t vmcb_physical);
+/* run.S: enters the guest and calls svm_exit() after each exit, until svm_attend() says no. `entry_work`
+ * (core/entry.h) is looked at before every entry. Host NMIs are held (GIF clear) on return. */
+void svm_run(struct general_registers *area, const _Atomic uint32_t *entry_work, struct vmcb *vmcb,
+             uint64_t vmcb_physical);
 
-/* exits.c: handles one exit and prepares the next entry; true to leave the guest. Called by run.S
- * with the guest's registers on this CPU's stack. */
-bool svm_exit(struct general_registers *registers);
+/* exits.c: handles one exit. Called by run.S with the guest's registers on this CPU's stack. */
+void svm_exit(struct general_registers *registers);
 
-/* entry.c: what may have to be done before an entry: kicks, INIT and SIPI, NMIs, events. Nothing when
- * the guest is to be left. */
-void svm_attend(struct cpu *cpu);
+/* entry.c: what has to be done before an entry when cpu->entry_work says that somebody must look: kicks, INIT and
+ * SIPI, NMIs, events. False when the guest is to be left. Called by run.S as svm_exit() is. */
+bool svm_attend(struct general_registers *registers);
 
 /* QEMU lets a guest reach states that VMRUN refuses, where the manual has #GP: CR0.NW without CD, long
  * mode without PAE, high bits of the debug registers. They lose the bit that is wrong. */
@@ -42,8 +43,8 @@ static inline void svm_repair(struct vmcb *vmcb)
         vmcb->cr0 &= ~CR0_NW;
     if (vmcb->efer & EFER_LMA)
         vmcb->cr4 |= CR4_PAE;
-    vmcb->dr6 = (uint32_t)vmcb->dr6;
-    vmcb->dr7 = (uint32_t)vmcb->dr7;
+    vmcb->dr6_high = 0;
+    vmcb->dr7_high = 0;
 }
 
 /* Bochs' VMRUN takes everything from the VMCB but CR2. The host has no use for it, so that after an exit
@@ -52,14 +53,6 @@ static inline void svm_write_cr2(struct vmcb *vmcb, uint64_t value)
 {
     vmcb->cr2 = value;
     cr2_write(value);
-}
-
-/* Before every entry. Exit context. */
-static inline void svm_prepare_entry(struct cpu *cpu)
-{
-    if (entry_has_work(cpu))
-        svm_attend(cpu);
-    svm_repair(vmcb_of(cpu));
 }
 
 /* What decides where the guest's next instruction is and how it reads. */
@@ -72,7 +65,7 @@ static inline struct execution_state svm_execution_state(const struct vmcb *vmcb
     };
 }
 
-static inline struct guest_code *svm_code_here(struct cpu *cpu)
+WITHIN struct guest_code *svm_code_here(struct cpu *cpu)
 {
     struct guest_code *code = guest_code_kept(cpu, svm_execution_state(vmcb_of(cpu)));
 
@@ -81,7 +74,7 @@ static inline struct guest_code *svm_code_here(struct cpu *cpu)
 
 /* Where that instruction, which has exited, ends. False when the processor does not say and another CPU has
  * changed the code since: the guest then executes what is there now. */
-static inline bool svm_find_next(struct cpu *cpu, enum intercepted which, uint64_t *next_rip)
+WITHIN bool svm_find_next(struct cpu *cpu, enum intercepted which, uint64_t *next_rip)
 {
     const struct guest_code *code;
 
@@ -94,12 +87,17 @@ static inline bool svm_find_next(struct cpu *cpu, enum intercepted which, uint64
     return code->second == which;
 }
 
-static inline uint64_t svm_advance_here(struct vmcb *vmcb, uint64_t next_rip)
+/* Goes past the instruction that exited, as long as neither RF nor a trap makes it special, for frequent ones. False:
+ * svm_advance() has to. */
+WITHIN bool svm_goes_on(struct cpu *cpu, uint64_t next_rip)
 {
+    struct vmcb *vmcb = vmcb_of(cpu);
+
+    if ((vmcb->rflags & (RFLAGS_RF | RFLAGS_TF)) | cpu->step.owners)
+        return false;
     vmcb->rip = next_rip;
-    vmcb->rflags &= ~RFLAGS_RF;
     vmcb->interrupt_shadow &= ~INTERRUPT_SHADOW;
-    return vmcb->rflags;
+    return true;
 }
 
 /* vmcb.c: VMCB fields behind the backend's names. */
@@ -112,7 +110,7 @@ void svm_execution_read(struct cpu *cpu, struct execution_state *out);
 struct guest_code *svm_code(struct cpu *cpu);
 struct guest_code *svm_undisturbed_code(struct cpu *cpu);
 bool svm_pdptes_read(struct cpu *cpu, uint64_t pointers[4]);
-uint64_t svm_advance(struct cpu *cpu, uint64_t next_rip);
+void svm_advance(struct cpu *cpu, uint64_t next_rip);
 uint64_t svm_interrupt_shadow_read(struct cpu *cpu);
 void svm_interrupt_shadow_write(struct cpu *cpu, uint64_t shadow);
 void svm_step_read(struct cpu *cpu, struct step_registers *out);

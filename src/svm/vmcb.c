@@ -3,6 +3,7 @@
  * VMCB Layout). No clean bits are used: every field is read anew at VMRUN. */
 #include <string.h>
 
+#include "core/advance.h"
 #include "core/cold.h"
 #include "core/machine.h"
 #include "svm/instruction_bytes.h"
@@ -214,9 +215,16 @@ bool svm_pdptes_read(struct cpu *cpu, uint64_t pointers[4])
     return false;
 }
 
-uint64_t svm_advance(struct cpu *cpu, uint64_t next_rip)
+void svm_advance(struct cpu *cpu, uint64_t next_rip)
 {
-    return svm_advance_here(vmcb_of(cpu), next_rip);
+    struct vmcb *vmcb = vmcb_of(cpu);
+
+    if (svm_goes_on(cpu, next_rip))
+        return;
+    vmcb->rip = next_rip;
+    vmcb->rflags &= ~RFLAGS_RF;
+    vmcb->interrupt_shadow &= ~INTERRUPT_SHADOW;
+    guest_trap(cpu, vmcb->rflags);
 }
 
 uint64_t svm_interrupt_shadow_read(struct cpu *cpu)

@@ -44,9 +44,9 @@ static bool cr0_is_legal(struct cpu *cpu, uint64_t value)
     return true;
 }
 
-void vmx_exit_control_register(struct cpu *cpu)
+void vmx_exit_control_register(struct cpu *cpu, const struct past_exit *exit)
 {
-    uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
+    uint64_t qualification = exit->info;
     unsigned type = qualification >> QUALIFICATION_CR_TYPE_SHIFT & QUALIFICATION_CR_TYPE;
     unsigned number = qualification & QUALIFICATION_CR_NUMBER;
     uint64_t value;

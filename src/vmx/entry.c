@@ -27,10 +27,8 @@ static void again(struct cpu *cpu)
     cpu->interrupted.valid = false;
 }
 
-void vmx_attend(struct cpu *cpu)
+static void attend(struct cpu *cpu)
 {
-    if (cpu->leave_guest)
-        return;
     entry_look(cpu);
     again(cpu);
     while (rendezvous_wanted(cpu))
@@ -39,21 +37,29 @@ void vmx_attend(struct cpu *cpu)
         vcpu_take_mailbox(cpu);
     if (nested_view_is_old(cpu)) {
         nested_view_follow(cpu);
-        vmx_of(cpu)->flush |= VMX_FLUSH_EPT;
+        vmx_flush_view(cpu);
     }
     if (cpu->nmi.pending)
         binding.nmi->deliver(cpu);
-    if (cpu->nmi.pending)
-        entry_look_again(cpu);
     if (vmx_of(cpu)->virtual_apic.watched)
         vmx_virtual_apic_before_entry(cpu);
+    if (cpu->nmi.pending || vmx_of(cpu)->virtual_apic.watched)
+        entry_look_again(cpu);
     if (cpu->event.valid)
         vmx_inject(cpu);
+    if (vmx_of(cpu)->flush_vpid)
+        vmx_flush_vpid(cpu);
 }
 
-void vmx_prepare_again(void)
+enum vmx_entry vmx_attend(struct general_registers *registers)
 {
-    vmx_prepare_entry(this_cpu());
+    struct cpu *cpu = this_cpu();
+
+    cpu->registers = registers;
+    if (cpu->leave_guest)
+        return VMX_LEAVE;
+    attend(cpu);
+    return cpu->launched ? VMX_RESUME : VMX_LAUNCH;
 }
 
 /* VMLAUNCH or VMRESUME failed before it touched the guest: a control or a host field is wrong. */

@@ -43,20 +43,21 @@ void vmx_ept_initialise(struct cpu *cpu)
 
     vmx->ept_pointer = nested_view_initialise(cpu) | POINTER_WRITE_BACK | POINTER_WALK_4;
     vmcs_write(VMCS_EPT_POINTER, vmx->ept_pointer);
-    vmx->flush = VMX_FLUSH_EPT | VMX_FLUSH_VPID;
+    vmx_flush_view(cpu);
+    vmx_flush_vpid(cpu);
 }
 
 void vmx_page_map(struct cpu *cpu, uint64_t guest_physical, uint64_t host_physical,
                   enum page_access access)
 {
     nested_view_map(cpu, guest_physical, host_physical, access);
-    vmx_of(cpu)->flush |= VMX_FLUSH_EPT;
+    vmx_flush_view(cpu);
 }
 
 void vmx_page_restore(struct cpu *cpu, uint64_t guest_physical)
 {
     if (nested_view_restore(cpu, guest_physical))
-        vmx_of(cpu)->flush |= VMX_FLUSH_EPT;
+        vmx_flush_view(cpu);
 }
 
 /* What was not present is cached nowhere; but the view may have had to be built anew. */
@@ -64,20 +65,23 @@ bool vmx_ept_fill(struct cpu *cpu, uint64_t guest_physical)
 {
     if (!nested_view_fill(cpu, guest_physical))
         return false;
-    vmx_of(cpu)->flush |= VMX_FLUSH_EPT;
+    vmx_flush_view(cpu);
     return true;
 }
 
-void vmx_flush(struct cpu *cpu)
+void vmx_flush_view(struct cpu *cpu)
 {
-    struct vmx_cpu *vmx = vmx_of(cpu);
-    struct invalidation view = { vmx->ept_pointer, 0 };
+    struct invalidation view = { vmx_of(cpu)->ept_pointer, 0 };
+
+    if (!ept_invalidate(invept_type, &view))
+        panic("INVEPT failed");
+}
+
+void vmx_flush_vpid(struct cpu *cpu)
+{
     struct invalidation tag = { GUEST_VPID, 0 };
 
-    if (vmx->flush & VMX_FLUSH_EPT && !ept_invalidate(invept_type, &view))
-        panic("INVEPT failed");
-    if (vmx->flush & VMX_FLUSH_VPID && vmx_control_used(CAPABILITY_VMX_VPID)
-        && !vpid_invalidate(invvpid_type, &tag))
+    vmx_of(cpu)->flush_vpid = false;
+    if (vmx_control_used(CAPABILITY_VMX_VPID) && !vpid_invalidate(invvpid_type, &tag))
         panic("INVVPID failed");
-    vmx->flush = 0;
 }

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "core/advance.h"
+#include "core/cold.h"
 #include "core/ending.h"
 #include "core/entry.h"
 #include "core/guest_cpuid.h"
@@ -25,41 +26,58 @@ bool xsetbv_safe(uint32_t index, uint64_t value);
 #define DR6_ACTIVE_HIGH     (DR6_B0_B3 | DR6_BD | DR6_BS)
 #define DR6_ACTIVE_LOW      (UINT64_C(1) << 16 | UINT64_C(1) << 11)
 
-/* Past the instruction that exited, for frequent ones. */
-static void go_on(struct cpu *cpu)
+static COLD void answer_cpuid(struct cpu *cpu, const struct past_exit *exit)
 {
-    guest_advanced(cpu, vmx_advance_here(cpu, vmx_next_rip_here(cpu)));
-}
-
-static void exit_cpuid(struct cpu *cpu)
-{
-    cpu->counters[COUNTER_EXIT_CPUID]++;
-    go_on(cpu);
+    vmx_go_on(cpu, exit);
     guest_cpuid(cpu);
 }
 
-static void exit_rdmsr(struct cpu *cpu)
+static void exit_cpuid(struct cpu *cpu, const struct past_exit *exit)
+{
+    cpu->counters[COUNTER_EXIT_CPUID]++;
+    if (vmx_goes_on(cpu, exit))
+        guest_cpuid(cpu);
+    else
+        answer_cpuid(cpu, exit);
+}
+
+static void exit_rdmsr(struct cpu *cpu, const struct past_exit *exit)
 {
     cpu->counters[COUNTER_EXIT_MSR]++;
     if (guest_msr_read(cpu))
-        guest_advance_to(cpu, vmx_next_rip(cpu));
+        vmx_go_on(cpu, exit);
 }
 
-static void exit_wrmsr(struct cpu *cpu)
+static SEPARATE void write_msr(struct cpu *cpu, const struct past_exit *exit)
 {
     uint32_t index = (uint32_t)cpu->registers->rcx;
+    uint64_t value = guest_msr_value(cpu);
 
-    cpu->counters[COUNTER_EXIT_MSR]++;
-    if (guest_msr_write(cpu))
-        go_on(cpu);
+    if (guest_msr_is_icr_write(cpu, value)) {
+        vmx_go_on(cpu, exit);
+        binding.x2apic->icr_write(cpu, value);
+    } else if (guest_msr_write(cpu)) {
+        vmx_go_on(cpu, exit);
+    }
     if (index - MSR_MTRR_FIRST <= MSR_MTRR_LAST - MSR_MTRR_FIRST)
         vmx_mtrr_written(cpu, index);
 }
 
-/* String forms on these few ports are refused: no system resets the machine with OUTS. */
-static void exit_io(struct cpu *cpu)
+static void exit_wrmsr(struct cpu *cpu, const struct past_exit *exit)
 {
-    uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
+    uint64_t value = guest_msr_value(cpu);
+
+    cpu->counters[COUNTER_EXIT_MSR]++;
+    if (guest_msr_is_icr_write(cpu, value) && vmx_goes_on(cpu, exit))
+        binding.x2apic->icr_write(cpu, value);
+    else
+        write_msr(cpu, exit);
+}
+
+/* String forms on these few ports are refused: no system resets the machine with OUTS. */
+static void exit_io(struct cpu *cpu, const struct past_exit *exit)
+{
+    uint64_t qualification = exit->info;
     unsigned size = (qualification & QUALIFICATION_IO_SIZE) + 1;
     uint64_t mask = size == 4 ? 0xffffffff : (UINT64_C(1) << 8 * size) - 1;
     uint64_t rax = cpu->registers->rax;
@@ -71,7 +89,7 @@ static void exit_io(struct cpu *cpu)
         event_raise_gp(cpu);
         return;
     }
-    guest_advance_to(cpu, vmx_next_rip(cpu));
+    vmx_go_on(cpu, exit);
     result = guest_io(cpu, (uint16_t)(qualification >> QUALIFICATION_IO_PORT_SHIFT), size, in,
                       (uint32_t)(rax & mask));
     if (in)
@@ -86,26 +104,25 @@ static void settle_after_fault(struct cpu *cpu, uint64_t qualification)
     if (qualification & QUALIFICATION_EPT_NMI_UNBLOCKED && !cpu->interrupted.valid)
         vmcs_write(VMCS_GUEST_INTERRUPTIBILITY,
                    vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) | INTERRUPTIBILITY_NMI);
-    if (vmcs_read(VMCS_GUEST_PENDING_DEBUG) & PENDING_DEBUG_BS && !vmx_interrupt_shadow_read(cpu))
+    if (vmcs_read_known(VMCS_GUEST_PENDING_DEBUG) & PENDING_DEBUG_BS && !vmx_interrupt_shadow_read(cpu))
         vmx_interrupt_shadow_write(cpu, 0);
 }
 
-static void exit_ept_violation(struct cpu *cpu)
+static void exit_ept_violation(struct cpu *cpu, const struct past_exit *exit)
 {
-    uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
-    uint64_t physical = vmcs_read(VMCS_GUEST_PHYSICAL_ADDRESS);
+    uint64_t physical = vmcs_read_known(VMCS_GUEST_PHYSICAL_ADDRESS);
 
     cpu->counters[COUNTER_EXIT_NESTED_PAGE]++;
     vmx_take_interrupted(cpu);
-    settle_after_fault(cpu, qualification);
-    if (!guest_nested_fault(cpu, physical, qualification & QUALIFICATION_EPT_WRITE)
+    settle_after_fault(cpu, exit->info);
+    if (!guest_nested_fault(cpu, physical, exit->info & QUALIFICATION_EPT_WRITE)
         && !vmx_ept_fill(cpu, physical))
         event_raise_gp(cpu);
 }
 
-static void exit_apic_access(struct cpu *cpu)
+static void exit_apic_access(struct cpu *cpu, const struct past_exit *exit)
 {
-    uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
+    uint64_t qualification = exit->info;
     bool write = (qualification >> QUALIFICATION_APIC_TYPE_SHIFT & QUALIFICATION_APIC_TYPE)
               == APIC_LINEAR_WRITE;
 
@@ -131,9 +148,8 @@ static void exit_nmi(struct cpu *cpu)
 }
 
 /* The processor leaves DR6 and DR7.GD as they were when it exits instead of raising #DB. */
-static void take_debug_status(struct cpu *cpu)
+static void take_debug_status(struct cpu *cpu, uint64_t qualification)
 {
-    uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
     uint64_t dr6 = dr6_read();
 
     dr6 = (dr6 & ~DR6_B0_B3) | (qualification & DR6_ACTIVE_HIGH);
@@ -142,9 +158,9 @@ static void take_debug_status(struct cpu *cpu)
         vmcs_write(VMCS_GUEST_DR7, vmcs_read(VMCS_GUEST_DR7) & ~DR7_GD);
 }
 
-static void exit_exception_or_nmi(struct cpu *cpu)
+static void exit_exception_or_nmi(struct cpu *cpu, const struct past_exit *exit)
 {
-    uint32_t interruption = (uint32_t)vmcs_read(VMCS_EXIT_INTERRUPTION);
+    uint32_t interruption = (uint32_t)vmcs_read_known(VMCS_EXIT_INTERRUPTION);
     uint8_t vector = interruption & INTERRUPTION_VECTOR;
     uint32_t error = 0;
 
@@ -154,17 +170,18 @@ static void exit_exception_or_nmi(struct cpu *cpu)
         return;
     }
     if (vector == VECTOR_DB)
-        take_debug_status(cpu);
+        take_debug_status(cpu, exit->info);
     else if (vector == VECTOR_PF)
-        cr2_write(vmcs_read(VMCS_EXIT_QUALIFICATION));
+        cr2_write(exit->info);
     if (interruption & INTERRUPTION_ERROR_VALID)
         error = (uint32_t)vmcs_read(VMCS_EXIT_INTERRUPTION_ERROR);
     guest_exception(cpu, vector, error);
     vmx_mark_soft(cpu, interruption);
 }
 
-static void exit_nmi_window(struct cpu *cpu)
+static void exit_nmi_window(struct cpu *cpu, const struct past_exit *exit)
 {
+    (void)exit;
     cpu->counters[COUNTER_EXIT_IRET]++;
     vmx_of(cpu)->nmi_may_be_blocked = false;
     step_delivery_ended(cpu);
@@ -174,8 +191,9 @@ static void exit_nmi_window(struct cpu *cpu)
         vmx_nmi_window_request(cpu, false);
 }
 
-static void exit_preemption_timer(struct cpu *cpu)
+static void exit_preemption_timer(struct cpu *cpu, const struct past_exit *exit)
 {
+    (void)exit;
     cpu->counters[COUNTER_EXIT_TIMER]++;
     if (!vmx_of(cpu)->virtual_apic.rechecks)
         selftest_ends(cpu, "the micro-guest did not come to its end");
@@ -183,8 +201,9 @@ static void exit_preemption_timer(struct cpu *cpu)
     step_delivery_ended(cpu);
 }
 
-static void exit_monitor_trap(struct cpu *cpu)
+static void exit_monitor_trap(struct cpu *cpu, const struct past_exit *exit)
 {
+    (void)exit;
     cpu->counters[COUNTER_EXIT_MTF]++;
     if (!step_active(cpu) || cpu->step.delivery)
         vmx_control_set(cpu, CAPABILITY_VMX_MONITOR_TRAP_FLAG, false);
@@ -194,24 +213,25 @@ static void exit_monitor_trap(struct cpu *cpu)
         selftest_ends(cpu, NULL);
 }
 
-static void exit_vmx_instruction(struct cpu *cpu)
+static void exit_vmx_instruction(struct cpu *cpu, const struct past_exit *exit)
 {
+    (void)exit;
     cpu->counters[COUNTER_EXIT_SVM]++;
     if (!selftest_ends(cpu, NULL))
         event_raise_ud(cpu);
 }
 
 /* INVD would drop the host's modified cache lines with the guest's. */
-static void exit_invd(struct cpu *cpu)
+static void exit_invd(struct cpu *cpu, const struct past_exit *exit)
 {
     cpu->counters[COUNTER_EXIT_OTHER]++;
-    guest_advance_to(cpu, vmx_next_rip(cpu));
+    vmx_go_on(cpu, exit);
     __asm__ volatile("wbinvd" : : : "memory");
 }
 
 /* The processor itself judges the value, in the host. XCR0 stays the guest's: the host saves
  * nothing. */
-static void exit_xsetbv(struct cpu *cpu)
+static void exit_xsetbv(struct cpu *cpu, const struct past_exit *exit)
 {
     struct general_registers *registers = cpu->registers;
     uint64_t value = (registers->rdx & 0xffffffff) << 32 | (registers->rax & 0xffffffff);
@@ -223,13 +243,14 @@ static void exit_xsetbv(struct cpu *cpu)
     legal = xsetbv_safe((uint32_t)registers->rcx, value);
     cr4_write(cr4);
     if (legal)
-        guest_advance_to(cpu, vmx_next_rip(cpu));
+        vmx_go_on(cpu, exit);
     else
         event_raise_gp(cpu);
 }
 
-static void exit_triple_fault(struct cpu *cpu)
+static void exit_triple_fault(struct cpu *cpu, const struct past_exit *exit)
 {
+    (void)exit;
     cpu->counters[COUNTER_EXIT_SHUTDOWN]++;
     if (!selftest_ends(cpu, "the micro-guest shut down"))
         ending_reset("the guest shut down (triple fault); the machine is reset");
@@ -237,8 +258,9 @@ static void exit_triple_fault(struct cpu *cpu)
 
 /* An INIT that came while the CPU waited for a SIPI was blocked, and exits once it runs: before its
  * first instruction, and without meaning, since the SIPI that followed has been taken. */
-static void exit_init(struct cpu *cpu)
+static void exit_init(struct cpu *cpu, const struct past_exit *exit)
 {
+    (void)exit;
     cpu->counters[COUNTER_EXIT_INIT]++;
     if (selftest_ends(cpu, NULL)
         || cpu->counters[COUNTER_EXITS] == vmx_of(cpu)->exits_at_sipi + 1)
@@ -249,7 +271,7 @@ static void exit_init(struct cpu *cpu)
     entry_post(cpu);
 }
 
-static void exit_sipi(struct cpu *cpu)
+static void exit_sipi(struct cpu *cpu, const struct past_exit *exit)
 {
     cpu->counters[COUNTER_EXIT_SIPI]++;
     vmx_unblock_nmis();     /* Bochs 3.0 leaves them blocked */
@@ -258,26 +280,38 @@ static void exit_sipi(struct cpu *cpu)
     if (vmx_of(cpu)->init_held)
         startup_post_init(&cpu->mailbox);
     vmx_of(cpu)->init_held = false;
-    startup_post_sipi(&cpu->mailbox, (uint8_t)vmcs_read(VMCS_EXIT_QUALIFICATION));
+    startup_post_sipi(&cpu->mailbox, (uint8_t)exit->info);
     entry_post(cpu);
     selftest_ends(cpu, NULL);
 }
 
 /* The state that VM entry checks is made of values that the guest could set and of this backend's
  * own: a refusal is a defect, and the audit names it. */
-static void entry_failed(struct cpu *cpu, uint32_t reason)
+static void entry_failed(struct cpu *cpu, const struct past_exit *exit)
 {
     cpu->counters[COUNTER_EXIT_INVALID]++;
     vmx_audit(cpu);
     if (!selftest_ends(cpu, "the processor refused the micro-guest's state"))
         panic("VM entry failed, reason %u, qualification %lu",
-              (unsigned)(reason & EXIT_REASON_BASIC),
-              (unsigned long)vmcs_read(VMCS_EXIT_QUALIFICATION));
+              (unsigned)(exit->reason & EXIT_REASON_BASIC), (unsigned long)exit->info);
 }
 
-typedef void exit_handler(struct cpu *cpu);
+/* No exit that anything here asks for. */
+static COLD void exit_other(struct cpu *cpu, const struct past_exit *exit)
+{
+    if (exit->reason & EXIT_REASON_ENTRY_FAILURE)
+        entry_failed(cpu, exit);
+    else
+        panic("unexpected exit reason %#x", (unsigned)exit->reason);
+}
 
-static exit_handler *const handlers[] = {
+typedef void exit_handler(struct cpu *cpu, const struct past_exit *exit);
+
+#define REASONS     128     /* the highest that has a handler is far below */
+
+#pragma GCC diagnostic ignored "-Woverride-init"    /* first all, then each that means something */
+static exit_handler *const handlers[REASONS] = {
+    [0 ... REASONS - 1] = exit_other,
     [EXIT_REASON_EXCEPTION_OR_NMI] = exit_exception_or_nmi,
     [EXIT_REASON_EXTERNAL_INTERRUPT] = vmx_exit_external_interrupt,
     [EXIT_REASON_TRIPLE_FAULT] = exit_triple_fault,
@@ -312,41 +346,21 @@ static exit_handler *const handlers[] = {
     [EXIT_REASON_WRMSRNS_IMM] = exit_vmx_instruction,
 };
 
-#define HANDLERS (sizeof handlers / sizeof handlers[0])
-
-static void dispatch(struct cpu *cpu, uint32_t reason)
-{
-    if (reason < HANDLERS && handlers[reason])
-        handlers[reason](cpu);
-    else if (reason & EXIT_REASON_ENTRY_FAILURE)
-        entry_failed(cpu, reason);
-    else
-        panic("unexpected exit reason %#x", (unsigned)reason);
-}
-
-static void remember(struct cpu *cpu, uint32_t reason)
-{
-    struct past_exit *exit = &cpu->history[cpu->history_next++ % EXIT_HISTORY];
-
-    exit->reason = reason;
-    exit->rip = vmcs_read(VMCS_GUEST_RIP);
-    exit->info = vmcs_read(VMCS_EXIT_QUALIFICATION);
-}
-
-bool vmx_exit(struct general_registers *registers)
+/* Nothing is left to do behind a handler: run.S sees by cpu->entry_work whether something is. */
+void vmx_exit(struct general_registers *registers)
 {
     struct cpu *cpu = this_cpu();
+    struct past_exit *exit = cpu_new_exit(cpu);
     /* The other bits say what the guest was in: bit 27, an enclave. */
-    uint32_t reason = (uint32_t)vmcs_read(VMCS_EXIT_REASON)
+    uint32_t reason = (uint32_t)vmcs_read_known(VMCS_EXIT_REASON)
                     & (EXIT_REASON_ENTRY_FAILURE | EXIT_REASON_BASIC);
 
+    vmcs_store_known(VMCS_GUEST_RIP, &exit->rip);
+    vmcs_store_known(VMCS_EXIT_QUALIFICATION, &exit->info);
+    exit->reason = reason;
     cpu->registers = registers;
     cpu->event.valid = false;
-    vmx_of(cpu)->launched = 1;
+    cpu->launched = true;
     cpu->counters[COUNTER_EXITS]++;
-    remember(cpu, reason);
-
-    dispatch(cpu, reason);
-    vmx_prepare_entry(cpu);
-    return cpu->leave_guest;
+    (reason < REASONS ? handlers[reason] : exit_other)(cpu, exit);
 }

@@ -1,29 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* void vmx_run(struct general_registers *area, const _Atomic uint32_t *entry_work, const uint32_t
- * *launched)
+/* void vmx_run(struct general_registers *area, const _Atomic uint32_t *entry_work)
  *
  * The VM-entry loop (SDM Vol 3: VM Entries; VM Exits). RIP, RSP and RFLAGS of the guest live in
  * the VMCS, CR2 and the SYSCALL MSRs stay the guest's while the host runs: it uses none of them.
  * VM exits load the RSP that is written here, from which everything else is found.
  *
- * An NMI of the host that comes after vmx_prepare_entry() looked at the mailbox, but before the
- * entry, would be slept over. Its handler posts to *entry_work, which is tested here; an NMI between this
- * test and the entry goes on at vmx_window_again (exception_dispatch() moves its return address),
- * which is right with any register contents: the guest's are still on the stack.
+ * *entry_work (core/entry.h) is 0 when the guest can be entered as it is, else vmx_attend() looks. An NMI of
+ * the host that comes after the last test of it, but before the entry, would be slept over: its handler posts to
+ * *entry_work, and goes on at `attend` when it came within one of the two windows (core/exceptions.h), which is
+ * right with any register contents: the guest's are still on the stack.
  *
- * Stack: general_registers (16 words), entry_work, launched, area, the callee-saved registers. */
+ * Stack: general_registers (16 words), entry_work, area, the callee-saved registers. */
 #include "boot/layout.h"
 #include "core/entry.h"
+#include "core/exceptions.h"
 
 #define ENTRY_WORK  128
-#define LAUNCHED    136
-#define AREA        144
+#define AREA        136
 
 #define VMCS_HOST_RSP 0x6c14
 
+/* enum vmx_entry: resume is 0 */
+#define VMX_LEAVE   2
+
         .section .text
         .global vmx_run, vmx_exit_point
-        .global vmx_window_start, vmx_window_end, vmx_window_again
 vmx_run:
         pushq   %rbx
         pushq   %rbp
@@ -32,7 +33,6 @@ vmx_run:
         pushq   %r14
         pushq   %r15
         pushq   %rdi
-        pushq   %rdx
         pushq   %rsi
         subq    $128, %rsp
         /* The caller's initial register values. */
@@ -42,44 +42,7 @@ vmx_run:
         rep movsq
         movl    $VMCS_HOST_RSP, %eax
         vmwrite %rsp, %rax
-
-enter:
-        movq    ENTRY_WORK(%rsp), %rax
-vmx_window_start:
-        testl   $ENTRY_POSTED, (%rax)
-        jnz     vmx_window_again
-        movq    LAUNCHED(%rsp), %rax
-        cmpl    $0, (%rax)                  /* MOV leaves the flags alone */
-        movq    0 * 8(%rsp), %rax
-        movq    1 * 8(%rsp), %rcx
-        movq    2 * 8(%rsp), %rdx
-        movq    3 * 8(%rsp), %rbx
-        movq    5 * 8(%rsp), %rbp
-        movq    6 * 8(%rsp), %rsi
-        movq    7 * 8(%rsp), %rdi
-        movq    8 * 8(%rsp), %r8
-        movq    9 * 8(%rsp), %r9
-        movq    10 * 8(%rsp), %r10
-        movq    11 * 8(%rsp), %r11
-        movq    12 * 8(%rsp), %r12
-        movq    13 * 8(%rsp), %r13
-        movq    14 * 8(%rsp), %r14
-        movq    15 * 8(%rsp), %r15
-        je      launch
-        vmresume
-        jmp     refused
-launch:
-        vmlaunch
-vmx_window_end:
-refused:
-        movq    %rsp, %rdi
-        call    vmx_entry_refused
-        ud2
-
-vmx_window_again:
-        cld
-        call    vmx_prepare_again
-        jmp     enter
+        jmp     attend
 
 /* The host's RIP in every VMCS. */
 vmx_exit_point:
@@ -100,15 +63,54 @@ vmx_exit_point:
         movq    %r15, 15 * 8(%rsp)
         movq    %rsp, %rdi
         call    vmx_exit
-        testb   %al, %al
-        jz      enter
+        movq    ENTRY_WORK(%rsp), %rax
+1:      cmpl    $0, (%rax)
+        je      enter                   /* with ZF set: the VMCS has been launched */
+attend:
+        movq    %rsp, %rdi
+        call    vmx_attend
+        cmpl    $VMX_LEAVE, %eax
+        je      leave_guest
+        movq    ENTRY_WORK(%rsp), %rcx
+2:      testl   $ENTRY_POSTED, (%rcx)
+        jnz     attend
+        testl   %eax, %eax              /* MOV leaves the flags alone */
+enter:
+        movq    0 * 8(%rsp), %rax
+        movq    1 * 8(%rsp), %rcx
+        movq    2 * 8(%rsp), %rdx
+        movq    3 * 8(%rsp), %rbx
+        movq    5 * 8(%rsp), %rbp
+        movq    6 * 8(%rsp), %rsi
+        movq    7 * 8(%rsp), %rdi
+        movq    8 * 8(%rsp), %r8
+        movq    9 * 8(%rsp), %r9
+        movq    10 * 8(%rsp), %r10
+        movq    11 * 8(%rsp), %r11
+        movq    12 * 8(%rsp), %r12
+        movq    13 * 8(%rsp), %r13
+        movq    14 * 8(%rsp), %r14
+        movq    15 * 8(%rsp), %r15
+        jne     launch
+        vmresume
+        jmp     refused
+launch:
+        vmlaunch
+refused:
+        movq    %rsp, %rdi
+        call    vmx_entry_refused
+        ud2
+
+        NMI_WINDOW 1b, attend, attend
+        NMI_WINDOW 2b, refused, attend
 
         /* The caller gets the guest's registers back. */
+leave_guest:
         movq    AREA(%rsp), %rdi
         movq    %rsp, %rsi
         movl    $16, %ecx
         rep movsq
-        addq    $152, %rsp
+        addq    $144, %rsp
         popq    %r15
         popq    %r14
         popq    %r13

@@ -138,10 +138,10 @@ static void settle_events(struct cpu *cpu, enum task_switch_source source)
         vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, state & ~(uint64_t)INTERRUPTIBILITY_NMI);
 }
 
-void vmx_exit_task_switch(struct cpu *cpu)
+void vmx_exit_task_switch(struct cpu *cpu, const struct past_exit *exit)
 {
     const struct task_memory memory = { cpu, read, write, reach, push, load_cr3 };
-    uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
+    uint64_t qualification = exit->info;
     enum task_switch_source source = qualification >> QUALIFICATION_TASK_SOURCE_SHIFT & 3;
     struct task_switch_request request = {
         .source = source, .selector = qualification & QUALIFICATION_TASK_SELECTOR };

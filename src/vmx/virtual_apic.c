@@ -84,6 +84,8 @@ static void set_watched(struct cpu *cpu)
 {
     of(cpu)->watched = (of(cpu)->on && (machine.interrupts_need_if || of(cpu)->shut))
                     || of(cpu)->waits || of(cpu)->windowed;
+    if (of(cpu)->watched)
+        entry_look_again(cpu);
 }
 
 /* Virtual interrupts can only be delivered while external ones exit. */
@@ -225,7 +227,7 @@ static void accept(struct cpu *cpu, uint8_t vector)
         cpu->counters[COUNTER_INTERRUPT_DIRECT]++;
         vector_set_add(&apic->direct, vector);
         apic->waits = true;
-        apic->watched = true;
+        set_watched(cpu);
         return;
     }
     if (in_hardware(APIC_TMR0, vector)) {
@@ -274,10 +276,11 @@ static bool can_take(struct cpu *cpu)
         && !cpu->event.valid && !step_active(cpu);
 }
 
-void vmx_exit_external_interrupt(struct cpu *cpu)
+void vmx_exit_external_interrupt(struct cpu *cpu, const struct past_exit *exit)
 {
     uint32_t information = (uint32_t)vmcs_read(VMCS_EXIT_INTERRUPTION);
 
+    (void)exit;
     cpu->counters[COUNTER_EXIT_INTERRUPT]++;
     if (information & INTERRUPTION_VALID)
         accept(cpu, information & INTERRUPTION_VECTOR);
@@ -288,7 +291,7 @@ void vmx_exit_external_interrupt(struct cpu *cpu)
 }
 
 /* The guest's HLT, where the processor would not look for what is requested already. */
-void vmx_exit_hlt(struct cpu *cpu)
+void vmx_exit_hlt(struct cpu *cpu, const struct past_exit *exit)
 {
     const uint8_t *page = of(cpu)->page;
     int requested = vector_register_highest(page, APIC_IRR0);
@@ -297,7 +300,7 @@ void vmx_exit_hlt(struct cpu *cpu)
     bool wakes = vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF && requested > (int)(priority | 0xf);
 
     cpu->counters[COUNTER_EXIT_HLT]++;
-    guest_advance_to(cpu, vmx_next_rip(cpu));
+    vmx_go_on(cpu, exit);
     if (!wakes && !cpu->event.valid)
         vmcs_write(VMCS_GUEST_ACTIVITY, ACTIVITY_HLT);
 }
@@ -318,10 +321,10 @@ static void end_in_hardware(struct cpu *cpu, uint8_t vector)
     }
 }
 
-void vmx_exit_virtualized_eoi(struct cpu *cpu)
+void vmx_exit_virtualized_eoi(struct cpu *cpu, const struct past_exit *exit)
 {
     cpu->counters[COUNTER_EXIT_EOI]++;
-    end_in_hardware(cpu, (uint8_t)vmcs_read(VMCS_EXIT_QUALIFICATION));
+    end_in_hardware(cpu, (uint8_t)exit->info);
 }
 
 /* What the processor does itself when it carries out the guest's write (EOI Virtualization). */
@@ -450,9 +453,9 @@ void vmx_virtual_apic_write(struct cpu *cpu, uint32_t offset, uint32_t value)
 }
 
 /* A write that does not begin at a register is undefined by the manuals and goes nowhere. */
-void vmx_exit_apic_write(struct cpu *cpu)
+void vmx_exit_apic_write(struct cpu *cpu, const struct past_exit *exit)
 {
-    uint32_t offset = (uint32_t)(vmcs_read(VMCS_EXIT_QUALIFICATION) & QUALIFICATION_APIC_OFFSET);
+    uint32_t offset = (uint32_t)(exit->info & QUALIFICATION_APIC_OFFSET);
     uint32_t start = offset & ~(APIC_REGISTER_STRIDE - 1);
 
     cpu->counters[COUNTER_EXIT_APIC_WRITE]++;
@@ -553,8 +556,9 @@ void vmx_virtual_apic_before_entry(struct cpu *cpu)
 }
 
 /* What waited for the window is injected before the entry that follows. */
-void vmx_exit_interrupt_window(struct cpu *cpu)
+void vmx_exit_interrupt_window(struct cpu *cpu, const struct past_exit *exit)
 {
+    (void)exit;
     cpu->counters[COUNTER_EXIT_INTERRUPT_WINDOW]++;
     of(cpu)->windowed = false;
     vmx_control_set(cpu, CAPABILITY_VMX_INTERRUPT_WINDOW_EXITING, false);

@@ -10,6 +10,7 @@
 #include "apic/vectors.h"
 
 struct cpu;
+struct past_exit;
 struct capabilities;
 
 struct virtual_apic {
@@ -68,11 +69,11 @@ void vmx_virtual_apic_written(struct cpu *cpu, uint32_t offset);
 void vmx_virtual_apic_write_icr(struct cpu *cpu, uint64_t icr);
 
 /* Exits: 1, 7, 12 (with machine.halt_needs_exit), 45 and 56. */
-void vmx_exit_hlt(struct cpu *cpu);
-void vmx_exit_external_interrupt(struct cpu *cpu);
-void vmx_exit_interrupt_window(struct cpu *cpu);
-void vmx_exit_virtualized_eoi(struct cpu *cpu);
-void vmx_exit_apic_write(struct cpu *cpu);
+void vmx_exit_hlt(struct cpu *cpu, const struct past_exit *exit);
+void vmx_exit_external_interrupt(struct cpu *cpu, const struct past_exit *exit);
+void vmx_exit_interrupt_window(struct cpu *cpu, const struct past_exit *exit);
+void vmx_exit_virtualized_eoi(struct cpu *cpu, const struct past_exit *exit);
+void vmx_exit_apic_write(struct cpu *cpu, const struct past_exit *exit);
 
 /* An NMI has caused an exit. */
 void vmx_virtual_apic_nmi(struct cpu *cpu);

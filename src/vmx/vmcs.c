@@ -2,6 +2,8 @@
 /* The guest-state area and the controls of a new virtual CPU, and its state by the backend's names
  * (SDM Vol 3: Virtual Machine Control Structures > Guest-State Area). Fields are read and written
  * when somebody asks for them: an exit touches few. */
+#include "core/advance.h"
+#include "core/cold.h"
 #include "core/ending.h"
 #include "core/guest_code.h"
 #include "core/hidden.h"
@@ -110,7 +112,7 @@ void vmx_vmcs_initialise(struct cpu *cpu)
 
 static uint64_t read_efer(struct cpu *cpu)
 {
-    return efer_in_vmcs ? vmcs_read(VMCS_GUEST_EFER)
+    return efer_in_vmcs ? vmcs_read_known(VMCS_GUEST_EFER)
                         : vmx_of(cpu)->guest_msr[SWITCHED_EFER].value;
 }
 
@@ -199,7 +201,8 @@ void vmx_register_write(struct cpu *cpu, enum guest_register which, uint64_t val
         msr_write(MSR_IA32_DEBUGCTL, 0);
         return;
     }
-    vmx_of(cpu)->flush |= VMX_FLUSH_VPID;
+    vmx_of(cpu)->flush_vpid = true;
+    entry_look_again(cpu);
 }
 
 /* The VMCS has the segments in the order of enum guest_segment, and GDTR and IDTR apart. */
@@ -241,7 +244,7 @@ void vmx_segment_write(struct cpu *cpu, enum guest_segment which, const struct s
 
 static uint64_t rights_of(enum guest_segment which)
 {
-    return vmcs_read(VMCS_GUEST_ES_ACCESS_RIGHTS + 2 * which);
+    return vmcs_read_known(VMCS_GUEST_ES_ACCESS_RIGHTS + 2 * which);
 }
 
 static uint16_t cs_attributes(void)
@@ -259,12 +262,12 @@ static uint8_t privilege(void)
 /* The bits of CR0 and CR4 that are not the guest's do not count here. */
 void vmx_execution_read(struct cpu *cpu, struct execution_state *out)
 {
-    out->rip = vmcs_read(VMCS_GUEST_RIP);
-    out->rflags = vmcs_read(VMCS_GUEST_RFLAGS);
-    out->cs_base = vmcs_read(VMCS_GUEST_ES_BASE + 2 * GUEST_CS);
-    out->cr0 = vmcs_read(VMCS_GUEST_CR0);
-    out->cr3 = vmcs_read(VMCS_GUEST_CR3);
-    out->cr4 = vmcs_read(VMCS_GUEST_CR4);
+    out->rip = vmcs_read_known(VMCS_GUEST_RIP);
+    out->rflags = vmcs_read_known(VMCS_GUEST_RFLAGS);
+    out->cs_base = vmcs_read_known(VMCS_GUEST_ES_BASE + 2 * GUEST_CS);
+    out->cr0 = vmcs_read_known(VMCS_GUEST_CR0);
+    out->cr3 = vmcs_read_known(VMCS_GUEST_CR3);
+    out->cr4 = vmcs_read_known(VMCS_GUEST_CR4);
     out->efer = read_efer(cpu);
     out->cs_attributes = cs_attributes();
     out->privilege = privilege();
@@ -273,8 +276,8 @@ void vmx_execution_read(struct cpu *cpu, struct execution_state *out)
 struct guest_code *vmx_code(struct cpu *cpu)
 {
     struct execution_state state = {
-        .rip = vmcs_read(VMCS_GUEST_RIP), .cr3 = vmcs_read(VMCS_GUEST_CR3),
-        .cr4 = vmcs_read(VMCS_GUEST_CR4), .efer = read_efer(cpu),
+        .rip = vmcs_read_known(VMCS_GUEST_RIP), .cr3 = vmcs_read_known(VMCS_GUEST_CR3),
+        .cr4 = vmcs_read_known(VMCS_GUEST_CR4), .efer = read_efer(cpu),
         .cs_attributes = cs_attributes(),
     };
     struct guest_code *code = guest_code_kept(cpu, state);
@@ -284,8 +287,8 @@ struct guest_code *vmx_code(struct cpu *cpu)
 
 struct guest_code *vmx_undisturbed_code(struct cpu *cpu)
 {
-    if (privilege() == 3 || vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF
-        || vmcs_read(VMCS_GUEST_DR7) & DR7_ENABLED)
+    if (privilege() == 3 || vmcs_read_known(VMCS_GUEST_RFLAGS) & RFLAGS_TF
+        || vmcs_read_known(VMCS_GUEST_DR7) & DR7_ENABLED)
         return NULL;
     return vmx_code(cpu);
 }
@@ -300,14 +303,33 @@ bool vmx_pdptes_read(struct cpu *cpu, uint64_t pointers[4])
     return true;
 }
 
-uint64_t vmx_advance(struct cpu *cpu, uint64_t next_rip)
+/* A single step can only be pending where TF is set. */
+static COLD void advance_specially(struct cpu *cpu)
 {
-    return vmx_advance_here(cpu, next_rip);
+    uint64_t rflags = vmcs_read(VMCS_GUEST_RFLAGS);
+
+    if (rflags & RFLAGS_RF)
+        vmcs_write(VMCS_GUEST_RFLAGS, rflags & ~RFLAGS_RF);
+    if (rflags & RFLAGS_TF || vmx_interrupt_shadow_read(cpu))
+        vmx_interrupt_shadow_write(cpu, 0);
+    guest_trap(cpu, rflags);
 }
 
-uint64_t vmx_next_rip(struct cpu *cpu)
+void vmx_advance(struct cpu *cpu, uint64_t next_rip)
 {
-    return vmx_next_rip_here(cpu);
+    vmcs_write_known(VMCS_GUEST_RIP, next_rip);
+    if (vmx_advance_is_special(cpu))
+        advance_specially(cpu);
+}
+
+/* Outside 64-bit code RIP has 32 bits, which matters where they overflow. */
+void vmx_go_on(struct cpu *cpu, const struct past_exit *exit)
+{
+    uint32_t length = (uint32_t)vmcs_read(VMCS_EXIT_INSTRUCTION_LENGTH);
+    uint64_t next = exit->rip + length;
+
+    vmx_advance(cpu, (uint32_t)next < length && guest_code_width(cpu) != 64 ? (uint32_t)next
+                                                                            : next);
 }
 
 /* A VMCS has the length of an instruction at most, never its bytes. */
@@ -322,7 +344,7 @@ uint64_t vmx_interrupt_shadow_read(struct cpu *cpu)
  * about the trap. (Bochs 2.7 also leaves one pending where no shadow is.) */
 void vmx_interrupt_shadow_write(struct cpu *cpu, uint64_t shadow)
 {
-    uint64_t state = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
+    uint64_t state = vmcs_read_known(VMCS_GUEST_INTERRUPTIBILITY);
     uint64_t both = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS;
     uint64_t wanted = (state & ~both) | shadow, pending;
 
@@ -331,7 +353,7 @@ void vmx_interrupt_shadow_write(struct cpu *cpu, uint64_t shadow)
         vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, wanted);
     if (shadow)
         return;
-    pending = vmcs_read(VMCS_GUEST_PENDING_DEBUG);
+    pending = vmcs_read_known(VMCS_GUEST_PENDING_DEBUG);
     if (pending & PENDING_DEBUG_BS)
         vmcs_write(VMCS_GUEST_PENDING_DEBUG, pending & ~(uint64_t)PENDING_DEBUG_BS);
 }
@@ -339,24 +361,24 @@ void vmx_interrupt_shadow_write(struct cpu *cpu, uint64_t shadow)
 void vmx_step_read(struct cpu *cpu, struct step_registers *out)
 {
     (void)cpu;
-    out->rflags = vmcs_read(VMCS_GUEST_RFLAGS);
+    out->rflags = vmcs_read_known(VMCS_GUEST_RFLAGS);
     out->dr6 = dr6_read();
 }
 
 void vmx_step_prepare(struct cpu *cpu, const struct step_registers *in)
 {
-    vmcs_write(VMCS_GUEST_RFLAGS, in->rflags);
+    vmcs_write_known(VMCS_GUEST_RFLAGS, in->rflags);
     dr6_write(in->dr6);
     vmx_interrupt_shadow_write(cpu, 0);
-    vmcs_write(VMCS_EXCEPTION_BITMAP, ALL_BUT_NMI);
+    vmcs_write_known(VMCS_EXCEPTION_BITMAP, ALL_BUT_NMI);
 }
 
 void vmx_step_restore(struct cpu *cpu, const struct step_registers *in)
 {
     (void)cpu;
-    vmcs_write(VMCS_GUEST_RFLAGS, in->rflags);
+    vmcs_write_known(VMCS_GUEST_RFLAGS, in->rflags);
     dr6_write(in->dr6);
-    vmcs_write(VMCS_EXCEPTION_BITMAP, intercepted());
+    vmcs_write_known(VMCS_EXCEPTION_BITMAP, intercepted());
 }
 
 void vmx_exceptions_intercept(struct cpu *cpu, uint32_t vectors)

@@ -72,7 +72,7 @@ static void enable(struct cpu *cpu)
     prepare_region(cpu, CPU_BLOCK_PAGE_BACKEND);
     if (!vmcs_clear(cpu->backend_physical) || !vmcs_load(cpu->backend_physical))
         panic("the VMCS of CPU %u cannot be loaded", (unsigned)cpu->index);
-    vmx->launched = 0;
+    cpu->launched = false;
     vmx_controls_initialise(cpu);
     vmx_host_initialise(cpu);
     vmx_vmcs_initialise(cpu);
@@ -109,7 +109,8 @@ static void resume(struct cpu *cpu)
         || !vmcs_load(cpu->backend_physical))
         panic("VMX operation cannot be entered again on CPU %u", (unsigned)cpu->index);
     vmx->in_vmx_operation = true;
-    vmx->launched = 0;
+    cpu->launched = false;
+    entry_post(cpu);
 }
 
 /* NMIs cannot be held in VMX operation: the host's handler only sets flags, and run.S looks at them
@@ -124,8 +125,7 @@ static void run(struct cpu *cpu)
 
     cpu->leave_guest = false;
     entry_post(cpu);
-    vmx_prepare_entry(cpu);
-    vmx_run(area, &cpu->entry_work, &vmx_of(cpu)->launched);
+    vmx_run(area, &cpu->entry_work);
     cpu->registers = area;
 }
 

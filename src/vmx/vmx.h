@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "core/backend.h"
+#include "core/cold.h"
 #include "core/cpu.h"
 #include "core/entry.h"
 #include "core/guest_code.h"
@@ -16,10 +17,6 @@
 #include "vmx/virtual_apic.h"
 #include "x86/registers.h"
 #include "x86/vmcs.h"
-
-/* What the processor caches of a view that has changed, and of the guest's own paging. */
-#define VMX_FLUSH_EPT   1u
-#define VMX_FLUSH_VPID  2u
 
 #define GUEST_VPID      1
 
@@ -30,6 +27,9 @@ struct msr_entry {
     uint32_t index, reserved;
     uint64_t value;
 };
+
+/* How the guest is entered; the numbers are known to run.S. */
+enum vmx_entry { VMX_RESUME, VMX_LAUNCH, VMX_LEAVE };
 
 /* What a CPU has besides its VMCS; in hidden memory. */
 struct vmx_cpu {
@@ -42,11 +42,10 @@ struct vmx_cpu {
     uint32_t controls[VMX_WORD_COUNT];  /* what the VMCS holds */
     bool init_held;                 /* an INIT that the SIPI's exit will act on */
     uint64_t exits_at_sipi;         /* how many exits there had been when the last SIPI came */
-    uint32_t launched;
     uint32_t soft_length;           /* bytes of the instruction that raised the queued soft event */
     struct virtual_apic virtual_apic;
     bool in_vmx_operation;
-    uint8_t flush;                  /* before the next entry: VMX_FLUSH_… */
+    bool flush_vpid;                /* before the next entry: what is cached of the guest's paging is old */
     bool nmi_may_be_blocked;        /* since one was injected; an exit may show the contrary */
 };
 
@@ -55,36 +54,20 @@ static inline struct vmx_cpu *vmx_of(struct cpu *cpu)
     return cpu->backend_state;
 }
 
-/* run.S: enters the guest and calls vmx_exit() after each exit, until that returns true. `entry_work`
- * (core/entry.h) is looked at right before every entry, `launched` says whether the VMCS has been launched. */
-void vmx_run(struct general_registers *area, const _Atomic uint32_t *entry_work,
-             const uint32_t *launched);
+/* run.S: enters the guest and calls vmx_exit() after each exit, until vmx_attend() says VMX_LEAVE. `entry_work`
+ * (core/entry.h) is looked at right before every entry. */
+void vmx_run(struct general_registers *area, const _Atomic uint32_t *entry_work);
 
 /* run.S: after something that left NMIs blocked. Host context. */
 void vmx_unblock_nmis(void);
 
-/* exits.c: handles one exit and prepares the next entry; true to leave the guest. Called by run.S
- * with the guest's registers on this CPU's stack. */
-bool vmx_exit(struct general_registers *registers);
+/* exits.c: handles one exit. Called by run.S with the guest's registers on this CPU's stack. */
+void vmx_exit(struct general_registers *registers);
 
-/* entry.c: what may have to be done before an entry: kicks, INIT and SIPI, NMIs, events. Nothing when
- * the guest is to be left. */
-void vmx_attend(struct cpu *cpu);
-
-/* ept.c: drops what the processor caches (vmx->flush). */
-void vmx_flush(struct cpu *cpu);
-
-/* Before every entry. May be repeated before the entry happens, when an NMI of the host
- * came meanwhile: that is what vmx_prepare_again() (entry.c) does for run.S. Exit context. */
-static inline void vmx_prepare_entry(struct cpu *cpu)
-{
-    if (entry_has_work(cpu) || vmx_of(cpu)->virtual_apic.watched)
-        vmx_attend(cpu);
-    if (vmx_of(cpu)->flush)
-        vmx_flush(cpu);
-}
-
-void vmx_prepare_again(void);
+/* entry.c: what has to be done before an entry when cpu->entry_work says that somebody must look: kicks, INIT and
+ * SIPI, NMIs, events, what is cached. May be repeated before the entry happens, when something is posted meanwhile.
+ * Called by run.S as vmx_exit() is. */
+enum vmx_entry vmx_attend(struct general_registers *registers);
 
 /* controls.c: the VMX controls, from the capability table and from nothing else. */
 bool vmx_controls_compose(const struct capabilities *capabilities, char *error, size_t error_size);
@@ -114,8 +97,9 @@ void vmx_execution_read(struct cpu *cpu, struct execution_state *out);
 struct guest_code *vmx_code(struct cpu *cpu);
 struct guest_code *vmx_undisturbed_code(struct cpu *cpu);
 bool vmx_pdptes_read(struct cpu *cpu, uint64_t pointers[4]);
-uint64_t vmx_advance(struct cpu *cpu, uint64_t next_rip);
-uint64_t vmx_next_rip(struct cpu *cpu);
+void vmx_advance(struct cpu *cpu, uint64_t next_rip);
+/* Past the instruction that exited. */
+void vmx_go_on(struct cpu *cpu, const struct past_exit *exit);
 uint64_t vmx_interrupt_shadow_read(struct cpu *cpu);
 void vmx_interrupt_shadow_write(struct cpu *cpu, uint64_t shadow);
 void vmx_step_read(struct cpu *cpu, struct step_registers *out);
@@ -130,27 +114,28 @@ void vmx_exit_within(struct cpu *cpu, uint32_t units);
 #define VMX_NEVER UINT32_MAX
 void vmx_reset_events(struct cpu *cpu);
 
-/* Only instruction exits have a length; the callers are their handlers. */
-static inline uint64_t vmx_next_rip_here(struct cpu *cpu)
+/* True where going past an instruction means more than its length, which only exits of instructions have: RF, a
+ * trap, the interrupt shadow. */
+WITHIN bool vmx_advance_is_special(const struct cpu *cpu)
 {
-    uint64_t rip = vmcs_read(VMCS_GUEST_RIP);
-    uint64_t next = rip + vmcs_read(VMCS_EXIT_INSTRUCTION_LENGTH);
+    uint64_t rflags = vmcs_read_known(VMCS_GUEST_RFLAGS);
+    uint64_t shadow = vmcs_read_known(VMCS_GUEST_INTERRUPTIBILITY);
 
-    return (rip ^ next) >> 32 && guest_code_width(cpu) != 64 ? (uint32_t)next : next;
+    return (rflags & (RFLAGS_RF | RFLAGS_TF))
+           | (shadow & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)) | cpu->step.owners;
 }
 
-/* A single step can only be pending where TF is set. */
-static inline uint64_t vmx_advance_here(struct cpu *cpu, uint64_t next_rip)
+/* Goes past the instruction that exited, as long as there is nothing special about it, for frequent ones. False:
+ * vmx_go_on() has to. */
+WITHIN bool vmx_goes_on(struct cpu *cpu, const struct past_exit *exit)
 {
-    uint64_t rflags = vmcs_read(VMCS_GUEST_RFLAGS);
+    uint32_t length = (uint32_t)vmcs_read_known(VMCS_EXIT_INSTRUCTION_LENGTH);
+    uint64_t next = exit->rip + length;
 
-    vmcs_write(VMCS_GUEST_RIP, next_rip);
-    if (rflags & RFLAGS_RF)
-        vmcs_write(VMCS_GUEST_RFLAGS, rflags & ~RFLAGS_RF);
-    if (rflags & RFLAGS_TF || vmcs_read(VMCS_GUEST_INTERRUPTIBILITY)
-                              & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS))
-        vmx_interrupt_shadow_write(cpu, 0);
-    return rflags;
+    if ((uint32_t)next < length || vmx_advance_is_special(cpu))
+        return false;
+    vmcs_write_known(VMCS_GUEST_RIP, next);
+    return true;
 }
 
 /* host.c: the host-state area, and the host's own descriptor table. */
@@ -160,7 +145,7 @@ void vmx_host_initialise(struct cpu *cpu);
 void vmx_take_event(struct cpu *cpu, uint32_t information);
 static inline void vmx_take_interrupted(struct cpu *cpu)
 {
-    uint32_t information = (uint32_t)vmcs_read(VMCS_IDT_VECTORING);
+    uint32_t information = (uint32_t)vmcs_read_known(VMCS_IDT_VECTORING);
 
     if (information & INTERRUPTION_VALID)
         vmx_take_event(cpu, information);
@@ -173,10 +158,10 @@ void vmx_inject(struct cpu *cpu);
 void vmx_mark_soft(struct cpu *cpu, uint32_t interruption);
 
 /* control_registers.c: MOV to CR0 and CR4 with bits that are not the guest's. */
-void vmx_exit_control_register(struct cpu *cpu);
+void vmx_exit_control_register(struct cpu *cpu, const struct past_exit *exit);
 
 /* task.c: a task switch. */
-void vmx_exit_task_switch(struct cpu *cpu);
+void vmx_exit_task_switch(struct cpu *cpu, const struct past_exit *exit);
 
 /* cpuid.c: takes away from an answer what the guest cannot have. _prepare: boot CPU, once the controls are
  * composed. */
@@ -191,6 +176,9 @@ extern uint64_t vmx_io_bitmap_a, vmx_io_bitmap_b, vmx_msr_bitmap[MSR_VIEW_COUNT]
 /* ept.c: the extended page tables. */
 void vmx_ept_prepare(const struct capabilities *capabilities);
 void vmx_ept_initialise(struct cpu *cpu);
+/* Drops what the processor caches of this CPU's view, which has changed; of the guest's own paging. */
+void vmx_flush_view(struct cpu *cpu);
+void vmx_flush_vpid(struct cpu *cpu);
 void vmx_page_map(struct cpu *cpu, uint64_t guest_physical, uint64_t host_physical,
                   enum page_access access);
 void vmx_page_restore(struct cpu *cpu, uint64_t guest_physical);

@@ -10,7 +10,13 @@ static void mode_changed(struct cpu *cpu)
     backend->msr_view(cpu, MSR_VIEW_CLOSED);
 }
 
-/* Never called: the guest's APIC is never in x2APIC mode. */
+/* None of these is ever called: the guest's APIC is never in x2APIC mode. */
+static void icr_write(struct cpu *cpu, uint64_t icr)
+{
+    (void)cpu;
+    (void)icr;
+}
+
 static bool read(struct cpu *cpu, uint32_t index, uint64_t *value)
 {
     (void)cpu;
@@ -31,6 +37,7 @@ const struct x2apic_operations x2apic_hide_operations = {
     .name = "hide",
     .offers_x2apic = false,
     .mode_changed = mode_changed,
+    .icr_write = icr_write,
     .msr_read = read,
     .msr_write = write,
 };

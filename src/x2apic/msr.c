@@ -31,18 +31,15 @@ static bool read(struct cpu *cpu, uint32_t index, uint64_t *value)
 
 static bool write(struct cpu *cpu, uint32_t index, uint64_t value)
 {
-    if (index != X2APIC_MSR_ICR)
-        return msr_write_safe(index, value);
-    if (value & ~X2APIC_ICR_LEGAL)
-        return false;
-    apic_policy_write_icr(cpu, value);
-    return true;
+    (void)cpu;
+    return index != X2APIC_MSR_ICR && msr_write_safe(index, value);
 }
 
 const struct x2apic_operations x2apic_msr_operations = {
     .name = "msr",
     .offers_x2apic = true,
     .mode_changed = mode_changed,
+    .icr_write = apic_policy_write_icr,
     .msr_read = read,
     .msr_write = write,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* x2apic=passthrough: the guest has the x2APIC registers themselves, ICR too, and none of them exits.
  * Only with startup=sipi: nobody sees what the guest writes to ICR. */
+#include "apic/policy.h"
 #include "core/backend.h"
 #include "core/cpu.h"
 #include "strategies/operations.h"
@@ -27,6 +28,7 @@ const struct x2apic_operations x2apic_passthrough_operations = {
     .name = "passthrough",
     .offers_x2apic = true,
     .mode_changed = mode_changed,
+    .icr_write = apic_policy_write_icr,
     .msr_read = read,
     .msr_write = write,
 };

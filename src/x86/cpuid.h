@@ -20,4 +20,16 @@ static inline struct cpuid_result cpuid(uint32_t leaf, uint32_t subleaf)
     return r;
 }
 
+/* The same for general registers in memory, in 64-bit mode. */
+static inline void cpuid_in_place(uint64_t *rax, uint64_t *rbx, uint64_t *rcx, uint64_t *rdx)
+{
+    uint64_t a = *rax, b, c = *rcx, d;
+
+    __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    *rax = a;
+    *rbx = b;
+    *rcx = c;
+    *rdx = d;
+}
+
 #endif

@@ -65,4 +65,15 @@ bool msr_read_safe(uint32_t index, uint64_t *value);
 /* Writes an MSR; false when the processor raises #GP. Host context, any CPU. */
 bool msr_write_safe(uint32_t index, uint64_t value);
 
+/* The same where nobody asks whether it did, for frequent writes. */
+static inline void msr_write_if_legal(uint32_t index, uint64_t value)
+{
+    __asm__ volatile("1: wrmsr\n"
+                     "2:\n\t"
+                     ".pushsection .fixup_table, \"a\"\n\t"
+                     ".quad 1b, 2b\n\t"
+                     ".popsection"
+                     : : "c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
+}
+
 #endif

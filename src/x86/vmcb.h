@@ -3,6 +3,10 @@
 #ifndef SEXTANT_X86_VMCB_H
 #define SEXTANT_X86_VMCB_H
 
+#define VMCB_RAX                    0x5f8   /* where the guest's RAX is, for assembly */
+
+#ifndef __ASSEMBLER__
+
 #include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -127,7 +131,20 @@ struct vmcb {
     uint32_t reserved_4cc;
     uint64_t efer;
     uint8_t reserved_4d8[0x548 - 0x4d8];
-    uint64_t cr4, cr3, cr0, dr7, dr6, rflags, rip;
+    uint64_t cr4, cr3, cr0;
+    union {
+        uint64_t dr7;
+        struct {
+            uint32_t dr7_low, dr7_high;
+        };
+    };
+    union {
+        uint64_t dr6;
+        struct {
+            uint32_t dr6_low, dr6_high;
+        };
+    };
+    uint64_t rflags, rip;
     uint8_t reserved_580[0x5d8 - 0x580];
     uint64_t rsp, s_cet, ssp, isst_address;
     uint64_t rax, star, lstar, cstar, sfmask, kernel_gs_base;
@@ -147,9 +164,10 @@ static_assert(offsetof(struct vmcb, cpl) == 0x4cb, "VMCB save area");
 static_assert(offsetof(struct vmcb, efer) == 0x4d0, "VMCB save area");
 static_assert(offsetof(struct vmcb, cr4) == 0x548, "VMCB save area");
 static_assert(offsetof(struct vmcb, rsp) == 0x5d8, "VMCB save area");
-static_assert(offsetof(struct vmcb, rax) == 0x5f8, "VMCB save area");
+static_assert(offsetof(struct vmcb, rax) == VMCB_RAX, "VMCB save area");
 static_assert(offsetof(struct vmcb, cr2) == 0x640, "VMCB save area");
 static_assert(offsetof(struct vmcb, guest_pat) == 0x668, "VMCB save area");
 static_assert(sizeof(struct vmcb) == 0x1000, "a VMCB is one page");
 
+#endif
 #endif

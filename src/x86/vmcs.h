@@ -236,6 +236,26 @@ static inline void vmcs_write(uint64_t field, uint64_t value)
         vmcs_access_failed("VMWRITE", field);
 }
 
+/* The same for the fields of frequent exits, without a test: every processor has them, and the VMCS that an exit
+ * came from is current. Host context, after a VM exit. */
+static inline uint64_t vmcs_read_known(uint64_t field)
+{
+    uint64_t value;
+
+    __asm__ volatile("vmread %1, %0" : "=r"(value) : "r"(field) : "cc");
+    return value;
+}
+
+static inline void vmcs_store_known(uint64_t field, uint64_t *place)
+{
+    __asm__ volatile("vmread %1, %0" : "=m"(*place) : "r"(field) : "cc");
+}
+
+static inline void vmcs_write_known(uint64_t field, uint64_t value)
+{
+    __asm__ volatile("vmwrite %1, %0" : : "r"(field), "rm"(value) : "cc", "memory");
+}
+
 /* VMXON, VMCLEAR and VMPTRLD of the region at a physical address; false when the processor
  * refuses. */
 static inline bool vmx_on(uint64_t physical)

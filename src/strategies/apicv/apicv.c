@@ -31,30 +31,13 @@ static void attach(struct cpu *cpu)
     vmx_virtual_apic_start(cpu);
 }
 
-static const struct apic_emulation registers = {
-    .show = vmx_virtual_apic_show,
-    .write = vmx_virtual_apic_write,
-};
-
-static bool view_was_built_anew(struct cpu *cpu)
-{
-    return !(cpu->step.owners & STEP_OWNER_APIC)
-        && (vmcs_read(VMCS_EXIT_REASON) & EXIT_REASON_BASIC) == EXIT_REASON_EPT_VIOLATION;
-}
-
-/* An access that is not virtualized, or (in the step) a write to the shadow page. */
-static void fault(struct cpu *cpu, uint64_t guest_physical, bool write)
+/* One instruction on the shadow page. */
+static void step(struct cpu *cpu, uint64_t guest_physical, bool write)
 {
     struct apic_page_state *apic = &cpu->apic;
     void *shadow = cpu_block_page(cpu, CPU_BLOCK_PAGE_APIC_SHADOW);
     uint32_t offset = guest_physical & (APIC_PAGE_SIZE - 1);
 
-    if (view_was_built_anew(cpu)) {
-        map_between_steps(cpu);
-        return;
-    }
-    if (apic_emulate(cpu, guest_physical, write, &registers))
-        return;
     if (!(cpu->step.owners & STEP_OWNER_APIC)) {
         vmx_virtual_apic_snapshot(cpu, shadow, offset);
         apic->faulted_on_write = false;
@@ -66,6 +49,27 @@ static void fault(struct cpu *cpu, uint64_t guest_physical, bool write)
     backend->page_map(cpu, apic->base, physical_of(shadow),
                       apic->faulted_on_write ? PAGE_READ_WRITE : PAGE_READ);
     step_begin(cpu, STEP_OWNER_APIC, !write && guest_loads_rflags(cpu));
+}
+
+static const struct apic_emulation registers = {
+    .show = vmx_virtual_apic_show,
+    .write = vmx_virtual_apic_write,
+    .otherwise = step,
+};
+
+static bool view_was_built_anew(struct cpu *cpu)
+{
+    return !(cpu->step.owners & STEP_OWNER_APIC)
+        && (vmcs_read(VMCS_EXIT_REASON) & EXIT_REASON_BASIC) == EXIT_REASON_EPT_VIOLATION;
+}
+
+/* An access that is not virtualized, or (in the step) a write to the shadow page. */
+static void fault(struct cpu *cpu, uint64_t guest_physical, bool write)
+{
+    if (view_was_built_anew(cpu))
+        map_between_steps(cpu);
+    else
+        apic_emulate(cpu, guest_physical, write, &registers);
 }
 
 /* A write that does not begin at a register is undefined by the manuals and goes nowhere. */

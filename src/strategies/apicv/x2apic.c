@@ -34,10 +34,7 @@ static bool write(struct cpu *cpu, uint32_t index, uint64_t value)
 
     switch (index) {
     case X2APIC_MSR_ICR:
-        if (value & ~X2APIC_ICR_LEGAL)
-            return false;
-        vmx_virtual_apic_write_icr(cpu, value);
-        return true;
+        return false;
     case X2APIC_MSR_TPR:
     case X2APIC_MSR_EOI:
         if (!x2apic_msr_writable(index, value, local_apic_read(APIC_VERSION)))
@@ -56,6 +53,7 @@ const struct x2apic_operations x2apic_apicv_operations = {
     .name = "apicv",
     .offers_x2apic = true,
     .mode_changed = mode_changed,
+    .icr_write = vmx_virtual_apic_write_icr,
     .msr_read = read,
     .msr_write = write,
     .reset = vmx_virtual_apic_reset,

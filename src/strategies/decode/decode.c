@@ -13,12 +13,12 @@
 static const struct apic_emulation registers = {
     .show = apic_policy_show,
     .write = apic_policy_write,
+    .otherwise = apic_shadow_fault,
 };
 
 static void fault(struct cpu *cpu, uint64_t guest_physical, bool write)
 {
-    if (!apic_emulate(cpu, guest_physical, write, &registers))
-        apic_shadow_fault(cpu, guest_physical, write);
+    apic_emulate(cpu, guest_physical, write, &registers);
 }
 
 const struct apic_operations apic_decode_operations = {

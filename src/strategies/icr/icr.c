@@ -63,7 +63,6 @@ static bool icr_write(struct cpu *cpu, uint64_t icr, bool x2apic)
 {
     if (!icr_is_forwarded((uint32_t)icr))
         return emulate(cpu, icr, x2apic);
-    cpu->counters[COUNTER_ICR_FORWARDED]++;
     return apic_forward(cpu, icr, x2apic);
 }
 

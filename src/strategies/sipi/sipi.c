@@ -21,7 +21,6 @@
 /* With an `apic` strategy that traps: the command goes on to the hardware like any other. */
 static bool icr_write(struct cpu *cpu, uint64_t icr, bool x2apic)
 {
-    cpu->counters[COUNTER_ICR_FORWARDED]++;
     return apic_forward(cpu, icr, x2apic);
 }
 
