@@ -38,6 +38,9 @@
 
 typedef void sequence(volatile uint32_t *apic, uint32_t *memory, void *unmapped);
 
+/* What a handler that does not clear DR6 has left there. */
+#define OLD_DR6 (DR6_INIT | 5)
+
 struct trap {
     uint64_t rip, rflags, dr6;
 };
@@ -181,14 +184,17 @@ static void check_breakpoints(void)
 static void check_icebp(void)
 {
     taken = 0;
+    write_dr6(OLD_DR6);
     struct fault fault = *TRY(".byte 0xf1", "D"(0));
     tap_count(taken + fault.taken, 1, "ICEBP: exceptions");
+    tap_equal(taken != 0 ? traps[0].dr6 : read_dr6(), OLD_DR6, "ICEBP leaves DR6 as it was");
+    write_dr6(DR6_INIT);
     tap_note("ICEBP is exception %u", taken != 0 ? VECTOR_DB : fault.vector);
 }
 
 void guest_main(void)
 {
-    tap_plan(19 + 5 + 5 + 3 + 1);
+    tap_plan(19 + 5 + 5 + 3 + 2);
     interrupts_set_handler(VECTOR_DB, debug_handler);
     interrupts_set_handler(VECTOR_BP, breakpoint_handler);
     interrupts_set_handler(VECTOR_SELF, self_handler);

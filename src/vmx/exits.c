@@ -147,7 +147,7 @@ static void exit_nmi(struct cpu *cpu)
         vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, state & ~(uint64_t)INTERRUPTIBILITY_NMI);
 }
 
-/* The processor leaves DR6 and DR7.GD as they were when it exits instead of raising #DB. */
+/* The processor leaves DR6 and DR7.GD as they were when it exits instead of raising #DB. INT1 touches neither. */
 static void take_debug_status(struct cpu *cpu, uint64_t qualification)
 {
     uint64_t dr6 = dr6_read();
@@ -161,15 +161,16 @@ static void take_debug_status(struct cpu *cpu, uint64_t qualification)
 static void exit_exception_or_nmi(struct cpu *cpu, const struct past_exit *exit)
 {
     uint32_t interruption = (uint32_t)vmcs_read_known(VMCS_EXIT_INTERRUPTION);
+    uint8_t type = interruption >> INTERRUPTION_TYPE_SHIFT & INTERRUPTION_TYPE;
     uint8_t vector = interruption & INTERRUPTION_VECTOR;
     uint32_t error = 0;
 
     vmx_take_interrupted(cpu);
-    if ((interruption >> INTERRUPTION_TYPE_SHIFT & INTERRUPTION_TYPE) == EVENT_NMI) {
+    if (type == EVENT_NMI) {
         exit_nmi(cpu);
         return;
     }
-    if (vector == VECTOR_DB)
+    if (vector == VECTOR_DB && type == EVENT_EXCEPTION)
         take_debug_status(cpu, exit->info);
     else if (vector == VECTOR_PF)
         cr2_write(exit->info);
