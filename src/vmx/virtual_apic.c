@@ -61,7 +61,8 @@ void vmx_virtual_apic_prepare(const struct capabilities *capabilities)
     /* Until the self-test knows better. */
     machine.interrupts_need_if = true;
     machine.halt_needs_exit = true;
-    recheck_units = RECHECK_TICKS >> capabilities->vmx_preemption_timer_shift;
+    /* 0 would exit before the first instruction, each time. */
+    recheck_units = (RECHECK_TICKS >> capabilities->vmx_preemption_timer_shift) + 1;
 }
 
 uint64_t vmx_apic_access_page(void)
