@@ -73,7 +73,7 @@ void guest_trap(struct cpu *cpu, uint64_t rflags)
 {
     if (step_active(cpu)) {
         step_finish(cpu);
-    } else if (rflags & RFLAGS_TF) {
+    } else if (guest_single_steps(cpu, rflags)) {
         backend->register_write(cpu, GUEST_DR6,
                                 backend->register_read(cpu, GUEST_DR6) | DR6_BS);
         event_raise(cpu, VECTOR_DB, false, 0);

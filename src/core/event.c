@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/event.h"
 
+#include "core/backend.h"
 #include "core/cpu.h"
 #include "core/ending.h"
 #include "core/entry.h"
 #include "core/step.h"
+#include "x86/msr.h"
 #include "x86/registers.h"
 
 static bool contributory(uint8_t vector)
@@ -23,6 +25,18 @@ int event_combine(uint8_t first, uint8_t second)
     return second;
 }
 
+/* What the processor does when it delivers #DB, but not when that exits or is injected (SDM Vol 3: Debug, Branch
+ * Profile, TSC > Single-Stepping on Branches; Last Branch Recording Mechanism). */
+static void end_branch_tracing(struct cpu *cpu)
+{
+    uint64_t both = DEBUGCTL_BTF | DEBUGCTL_LBR;
+
+    if (!(cpu->guest_debug_control & both))
+        return;
+    cpu->guest_debug_control &= ~both;
+    backend->register_write(cpu, GUEST_DEBUG_CONTROL, cpu->guest_debug_control);
+}
+
 void event_raise(struct cpu *cpu, uint8_t vector, bool has_error, uint32_t error)
 {
     const struct event *first = cpu->event.valid ? &cpu->event : &cpu->interrupted;
@@ -34,6 +48,8 @@ void event_raise(struct cpu *cpu, uint8_t vector, bool has_error, uint32_t error
     if (combined < 0)
         ending_reset("the guest shut down (exception while delivering a double fault); "
                      "the machine is reset");
+    if (combined == VECTOR_DB)
+        end_branch_tracing(cpu);
     entry_post(cpu);
     cpu->interrupted.valid = false;
     cpu->event = (struct event){

@@ -19,6 +19,7 @@
 #define   ARCHITECTURAL_XAPIC_DISABLE (UINT64_C(1) << 21)
 #define MSR_IA32_MISC_ENABLE        0x000001a0
 #define MSR_IA32_DEBUGCTL           0x000001d9
+#define   DEBUGCTL_LBR              (UINT64_C(1) << 0)
 #define   DEBUGCTL_BTF              (UINT64_C(1) << 1)
 #define MSR_IA32_PAT                0x00000277
 #define MSR_IA32_PERF_CAPABILITIES  0x00000345

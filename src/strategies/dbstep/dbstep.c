@@ -6,6 +6,7 @@
  * branch trace), blocking by STI or MOV SS (one instruction ends it), the exception intercepts.
  * RF is set, because the breakpoints on the instruction itself were reported before the exit that
  * led here. */
+#include "core/advance.h"
 #include "core/backend.h"
 #include "core/cold.h"
 #include "core/cpu.h"
@@ -55,7 +56,7 @@ static uint64_t enabled_hits(struct cpu *cpu, uint64_t dr6)
 static COLD void finish_specially(struct cpu *cpu, struct step_registers *registers)
 {
     struct step_state *step = &cpu->step;
-    bool guest_steps = step->saved_rflags & RFLAGS_TF;
+    bool guest_steps = guest_single_steps(cpu, step->saved_rflags);
     bool traps = guest_steps || enabled_hits(cpu, registers->dr6);
     uint64_t restored = 0, dr6 = registers->dr6;
 

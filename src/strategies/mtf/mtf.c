@@ -7,6 +7,7 @@
  * STI or MOV SS (one instruction ends it); the exception intercepts, because a fault would end the
  * step at its handler. RF is set, because the breakpoints on the instruction itself were reported
  * before the exit that led here. */
+#include "core/advance.h"
 #include "core/backend.h"
 #include "core/cpu.h"
 #include "strategies/operations.h"
@@ -37,7 +38,7 @@ static void restore(struct cpu *cpu, struct step_registers *registers)
 static void finish(struct cpu *cpu)
 {
     uint64_t pending = vmcs_read(VMCS_GUEST_PENDING_DEBUG);
-    bool guest_steps = cpu->step.saved_rflags & RFLAGS_TF;
+    bool guest_steps = guest_single_steps(cpu, cpu->step.saved_rflags);
     bool traps = guest_steps || pending & (PENDING_DEBUG_BS | PENDING_DEBUG_ENABLED);
     struct step_registers registers;
 
