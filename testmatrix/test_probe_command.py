@@ -183,13 +183,15 @@ def test_cpuid_without_msrs(lab: Lab) -> None:
     assert answer.text.startswith("Sextant: CANNOT TELL: what decides stands in MSRs that were not read: ")
     assert "IA32_VMX_BASIC (0x480), IA32_VMX_PINBASED_CTLS (0x481)" in answer.text.splitlines()[0]
     assert "Read the MSRs on that machine as root" in answer.sentences
+    assert "IA32_FEATURE_CONTROL was not read" in answer.sentences
+    assert "does not exist" not in answer.text and "VMCS revision" not in answer.text
     found = ask(lab, "--from", cpuid, "--json").data
     assert (found["sentence"] in answer.text, states(found)["vmx_ept"]) == (True, "unknown")
     raw = (VECTORS / "qemu72-EPYC.raw").read_text()
     cpuid.write_text("".join(f"{line}\n" for line in raw.splitlines() if CPUID_LINE.match(line)))
     answer = ask(lab, "--from", cpuid)
     assert answer.status in (RUNS, DEGRADED)
-    assert "VM_CR (0xc0010114) was not read" in answer.sentences
+    assert "VM_CR (0xc0010114) was not read" in answer.sentences and "firmware VM_CR was not read" in answer.sentences
 
 
 def test_origin_no_monitor_trap_flag(lab: Lab) -> None:

@@ -153,8 +153,10 @@ static void write_foreign_fact(struct report_output *output, const char *name, c
     }
 }
 
-static const char *lock_sentence(const struct capabilities *capabilities)
+static const char *lock_sentence(const struct report_input *input)
 {
+    const struct capabilities *capabilities = input->capabilities;
+
     if (capability_has(capabilities, CAPABILITY_VMX)) {
         switch ((enum firmware_lock)capabilities->vmx_lock) {
         case FIRMWARE_LOCK_ON:
@@ -164,7 +166,8 @@ static const char *lock_sentence(const struct capabilities *capabilities)
         case FIRMWARE_LOCK_OPEN:
             return "VMX is not locked (IA32_FEATURE_CONTROL); Sextant enables and locks it";
         default:
-            return "IA32_FEATURE_CONTROL does not exist";
+            return raw_msr_unread(input->raw, RAW_MSR_IA32_FEATURE_CONTROL)
+                   ? "IA32_FEATURE_CONTROL was not read" : "IA32_FEATURE_CONTROL does not exist";
         }
     }
     if (capability_has(capabilities, CAPABILITY_SVM)) {
@@ -178,7 +181,9 @@ static const char *lock_sentence(const struct capabilities *capabilities)
         case FIRMWARE_LOCK_OPEN:
             return "SVM is enabled, not locked (VM_CR)";
         default:
-            return "VM_CR does not exist, which is not the same as SVM disabled";
+            return raw_msr_unread(input->raw, RAW_MSR_VM_CR)
+                   ? "VM_CR was not read"
+                   : "VM_CR does not exist, which is not the same as SVM disabled";
         }
     }
     return NULL;
@@ -188,6 +193,7 @@ static void write_processor(const struct report_input *input, struct report_outp
 {
     const struct capabilities *capabilities = input->capabilities;
     struct report_paragraph paragraph;
+    uint64_t basic;
 
     report_begin(&paragraph, output, FACT_COLUMN, "  processor  ");
     report_add_format(&paragraph, "%s, signature 0x%08x, %u physical and %u linear address bits",
@@ -198,7 +204,8 @@ static void write_processor(const struct report_input *input, struct report_outp
         report_add_format(&paragraph, ", SVM revision %u, %u ASIDs", capabilities->svm_revision,
                           (unsigned)capabilities->svm_asid_count);
     }
-    if (capability_has(capabilities, CAPABILITY_VMX)) {
+    if (capability_has(capabilities, CAPABILITY_VMX)
+        && raw_msr_value(input->raw, RAW_MSR_IA32_VMX_BASIC, &basic)) {
         report_add_format(&paragraph, ", VMCS revision 0x%08x of %u bytes%s",
                           (unsigned)capabilities->vmx_revision,
                           (unsigned)capabilities->vmx_region_size,
@@ -215,7 +222,7 @@ static void write_processor(const struct report_input *input, struct report_outp
 static void write_machine(const struct report_input *input, struct report_output *output)
 {
     const struct report_environment *environment = input->environment;
-    const char *lock = lock_sentence(input->capabilities);
+    const char *lock = lock_sentence(input);
 
     report_print(output, "\nMachine\n");
     write_processor(input, output);

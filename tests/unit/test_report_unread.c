@@ -127,6 +127,46 @@ static void the_report_says_so(void **state)
     collected_free(&machine.output);
 }
 
+static void report(const struct raw *raw, const char *command_line)
+{
+    collected_free(&machine.output);
+    reported_prepare(&machine, raw, command_line, everything_built());
+    reported_write(&machine);
+}
+
+/* One sentence never says of a register what another one says it cannot know. */
+static void the_machine_says_so_too(void **state)
+{
+    static struct raw raw;
+
+    (void)state;
+    without_msrs(&raw, 0, 0xffffffff);
+    report(&raw, "");
+    assert_non_null(strstr(machine.output.text, "\n  firmware   IA32_FEATURE_CONTROL was not read\n"));
+    assert_null(strstr(machine.output.text, " bytes\n"));
+    assert_null(strstr(machine.output.text, "CONTROL does not exist"));
+    assert_non_null(strstr(machine.output.text, "\"vmx_revision\":0,"));     /* 0: not known */
+    assert_non_null(strstr(machine.output.text, "\"vmx_lock\":\"unknown\""));
+
+    raw_full_svm(&raw);
+    raw.msr_count = 0;
+    raw.msrs_unread = true;
+    report(&raw, "");
+    assert_non_null(strstr(machine.output.text, "\n  firmware   VM_CR was not read\n"));
+    assert_null(strstr(machine.output.text, "VM_CR does not exist"));
+
+    /* The image asks for every register: what is not there does not exist. */
+    raw.msrs_unread = false;
+    report(&raw, "");
+    assert_non_null(strstr(machine.output.text, "\n  firmware   VM_CR does not exist, "));
+    without_msrs(&raw, RAW_MSR_IA32_FEATURE_CONTROL, RAW_MSR_IA32_FEATURE_CONTROL);
+    raw.msrs_unread = false;
+    report(&raw, "");
+    assert_non_null(strstr(machine.output.text, "\n  firmware   IA32_FEATURE_CONTROL does not exist\n"));
+    assert_non_null(strstr(machine.output.text, " of 1024 bytes\n"));
+    collected_free(&machine.output);
+}
+
 static void the_summary_is_the_report_without_its_tables(void **state)
 {
     static const struct report_program image = { "Sextant", "0.0", "c0ffee" };
@@ -172,13 +212,6 @@ static void the_summary_is_the_report_without_its_tables(void **state)
     collected_free(&machine.output);
 }
 
-static void report(const struct raw *raw, const char *command_line)
-{
-    collected_free(&machine.output);
-    reported_prepare(&machine, raw, command_line, everything_built());
-    reported_write(&machine);
-}
-
 /* A KVM guest whose model leaves out what a better strategy needs. */
 static void kvm_is_told_the_words_for_its_model(void **state)
 {
@@ -213,6 +246,7 @@ int main(void)
         cmocka_unit_test(what_is_known_shuts_gates),
         cmocka_unit_test(the_unknown_is_weaker_than_all_but_the_absent),
         cmocka_unit_test(the_report_says_so),
+        cmocka_unit_test(the_machine_says_so_too),
         cmocka_unit_test(the_summary_is_the_report_without_its_tables),
         cmocka_unit_test(kvm_is_told_the_words_for_its_model),
     };
