@@ -218,9 +218,12 @@ static const char *read_file(struct arena *arena, const char *name, size_t *leng
 static bool fail_in(struct arena *arena, const char *name, const struct input_error *wrong,
                     const char **error)
 {
+    size_t length = strlen(wrong->sentence);
+    const char *end = length != 0 && wrong->sentence[length - 1] == '?' ? "" : ".";
+
     *error = wrong->line != 0
-             ? arena_format(arena, "%s: line %u: %s.", name, wrong->line, wrong->sentence)
-             : arena_format(arena, "%s: %s.", name, wrong->sentence);
+             ? arena_format(arena, "%s: line %u: %s%s", name, wrong->line, wrong->sentence, end)
+             : arena_format(arena, "%s: %s%s", name, wrong->sentence, end);
     return false;
 }
 
