@@ -131,6 +131,53 @@ static void a_list_of_msrs(void **state)
                         "known.");
 }
 
+/* rdmsr takes an index without 0x for a decimal one, and people write hexadecimal ones. */
+static void a_list_without_prefixes(void **state)
+{
+    static const char list[] =
+        "3a 5\n"
+        "480 00da040000000004\n"
+        "481: 0xffffffff00000016\n"
+        "48b rdmsr: CPU 0 cannot read MSR 0x0000048b\n"
+        "C0000080=#GP\n"
+        "10 00000012345678\n"          /* no MSR that Sextant reads */
+        "482\n";
+    uint64_t value;
+
+    (void)state;
+    read_text("CPU:\n" INTEL);
+    read_text(list);
+    assert_int_equal(dump.common.msr_count, 5);
+    assert_int_equal(dump.passed_over, 2);
+    make();
+    assert_true(raw_msr_value(&subject.raw, 0x480, &value));
+    assert_true(value == UINT64_C(0x00da040000000004));
+    assert_true(raw_msr_value(&subject.raw, 0x481, &value));
+    assert_int_equal(subject.capabilities.state[CAPABILITY_VMX_EPT], CAPABILITY_ABSENT);
+    assert_true(raw_msr_unread(&subject.raw, 0x482));
+}
+
+/* What makes a number without 0x plain: it is one of Sextant's MSRs one way at most. */
+static void no_index_is_anothers_in_decimal(void **state)
+{
+    static const uint32_t indexes[] = {
+#define MSR(name, index, gate) index,
+#include "probe/msrs.def"
+#undef MSR
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(indexes) / sizeof(indexes[0]); i++) {
+        char decimal[16];
+
+        snprintf(decimal, sizeof(decimal), "%u", (unsigned)indexes[i]);
+        assert_true(strlen(decimal) > 8
+                    || raw_msr_name((uint32_t)strtoul(decimal, NULL, 16)) == NULL);
+    }
+    refuse("1152 00da040000000004\n27 fee00900\n", 0, "like \"0x480 00da040000000004\"");
+    refuse("480 lines of text\n", 0, "like \"0x480 00da040000000004\"");
+}
+
 /* MSRs behind one that is not in the list still count. */
 static void an_msr_behind_an_unread_one(void **state)
 {
@@ -267,6 +314,8 @@ int main(void)
         cmocka_unit_test_teardown(cpuid_r, forget),
         cmocka_unit_test_teardown(several_cpus_count_by_the_weakest, forget),
         cmocka_unit_test_teardown(a_list_of_msrs, forget),
+        cmocka_unit_test_teardown(a_list_without_prefixes, forget),
+        cmocka_unit_test_teardown(no_index_is_anothers_in_decimal, forget),
         cmocka_unit_test_teardown(an_msr_behind_an_unread_one, forget),
         cmocka_unit_test_teardown(aida64, forget),
         cmocka_unit_test_teardown(what_is_cut_is_named_by_its_line, forget),

@@ -241,11 +241,26 @@ static bool read_aida_msr(struct reader *reader, const char *text, uint32_t inde
                                          : fail_cut(reader, "an MSR line of AIDA64");
 }
 
-/* What stands behind the index of a list: a value, #GP, rdmsr's complaint, or nothing. */
+/* A value, #GP or rdmsr's complaint; false: it is none of them. */
+static bool take_msr_value(const char *text, bool *present, uint64_t *value)
+{
+    const char *digits = after(text, "#GP");
+
+    *value = 0;
+    *present = strstr(text, "cannot read") == NULL && (digits == NULL || !at_end(digits));
+    if (!*present) {
+        return true;
+    }
+    digits = after(text, "0x");
+    text = take_hex(digits != NULL ? digits : text, 1, 16, value);
+    return text != NULL && at_end(text);
+}
+
+/* What stands behind the index of a list: a value, or nothing. */
 static bool read_msr_value(struct reader *reader, const char *text, uint32_t index)
 {
     uint64_t value;
-    const char *digits;
+    bool present;
 
     text += strspn(text, ":= \t");
     if (*text == '\0') {
@@ -253,14 +268,23 @@ static bool read_msr_value(struct reader *reader, const char *text, uint32_t ind
         reader->said_something = true;
         return true;
     }
-    if (strstr(text, "cannot read") != NULL || ((digits = after(text, "#GP")) != NULL
-                                                && at_end(digits))) {
-        return add_msr(reader, index, false, 0);
-    }
-    digits = after(text, "0x");
-    text = take_hex(digits != NULL ? digits : text, 1, 16, &value);
-    return text != NULL && at_end(text) ? add_msr(reader, index, true, value)
-                                        : fail_cut(reader, "an MSR and its value");
+    return take_msr_value(text, &present, &value) ? add_msr(reader, index, present, value)
+                                                  : fail_cut(reader, "an MSR and its value");
+}
+
+/*
+ * "480 00da040000000004".  A number without 0x may be anything; it is an index when Sextant reads
+ * this MSR and its value follows.  No index that Sextant knows is another one's in decimal.
+ */
+static bool find_bare_msr(const char *text, const char **rest, uint32_t *index)
+{
+    uint64_t number, value;
+    bool present;
+
+    *rest = take_hex(text, 1, 8, &number);
+    *index = (uint32_t)number;
+    return *rest != NULL && strspn(*rest, ":= \t") != 0 && raw_msr_name(*index) != NULL
+           && take_msr_value(*rest + strspn(*rest, ":= \t"), &present, &value);
 }
 
 /* Behind "MSR ": AIDA64's, or "0x00000480 IA32_VMX_BASIC = 0x..." of a report. */
@@ -391,6 +415,9 @@ static bool read_line(struct reader *reader)
     if (find_msr_name(text, word, &known)) {
         return read_msr_value(reader, text + word, known);
     }
+    if (find_bare_msr(text, &rest, &known)) {
+        return read_msr_value(reader, rest, known);
+    }
     return pass_over(reader);
 }
 
@@ -430,8 +457,8 @@ bool dump_read(struct arena *arena, const char *text, size_t length, struct dump
         reader.number = 0;
         return fail(&reader, length == 0 ? "it is empty"
                     : "it is none of what can be read: a Sextant report (the serial log, or its "
-                      "JSON object), the output of cpuid -r, an InstLatX64 dump, or a list of MSRs "
-                      "with their values");
+                      "JSON object), the output of cpuid -r, an InstLatX64 dump, or a list of "
+                      "MSRs, one in a line with its value, like \"0x480 00da040000000004\"");
     }
     return true;
 }
