@@ -5,7 +5,7 @@
 #
 # Variables for run and report (make run HOST=qemu72/EPYC-Milan CPUS=2):
 HOST       ?= qemu72/EPYC# emulator/model; the model may carry QEMU's ,+feature,-feature
-CPUS       ?= $(if $(filter bochs%,$(HOST)),2,4)# processors
+CPUS       ?= 4#           processors; on Bochs 2
 MEMORY     ?= 512#         MiB
 GUEST      ?= amd64#       amd64 or i386 (Debian's kernel), a name in guests/, or the path of a Multiboot ELF file
 ARGS       ?=#             boot parameters of Sextant
@@ -67,7 +67,9 @@ include mk/newlib.mk mk/boot32.mk mk/image.mk mk/guests.mk mk/probe.mk mk/host.m
 
 # What GUEST needs to be built: a name in guests/ needs its ELF file, Linux its initramfs.
 GUEST_NEEDS = $(filter $(BUILD)/guests/$(GUEST).elf,$(GUEST_FILES)) $(filter $(BUILD)/initramfs-$(GUEST).cpio,$(INITRAMFS))
-RUN = $(PYTHON) tools/run.py --build $(BUILD) --host $(call quote,$(HOST)) --cpus $(CPUS) --memory $(MEMORY) \
+# Bochs takes minutes for what QEMU does in seconds, so it gets 2 CPUs unless somebody said how many.
+RUN_CPUS = $(if $(call asked,CPUS),$(CPUS),$(if $(filter bochs%,$(HOST)),2,$(CPUS)))
+RUN = $(PYTHON) tools/run.py --build $(BUILD) --host $(call quote,$(HOST)) --cpus $(RUN_CPUS) --memory $(MEMORY) \
     --parameters $(call quote,$(ARGS))
 
 FUZZ_RUNS_SHORT := 200000

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""docs/boot-parameters.md, docs/exit-codes.md, docs/hidden-features.md and docs/sextant-probe.1 are what the tables of the programs say."""
+"""docs/boot-parameters.md, docs/exit-codes.md, docs/hidden-features.md and docs/sextant-probe.1 are what the tables of the programs say; so is
+`make help`."""
 
+import re
+import subprocess
 from pathlib import Path
 
 import gen_docs
 import gen_man
 import pytest
+from runner.guests import ROOT
 
 
 def test_boot_parameters_are_up_to_date() -> None:
@@ -54,3 +58,25 @@ def test_a_table_without_rows_is_an_error(tmp_path: Path) -> None:
     table.write_text("/* nothing */\n")
     with pytest.raises(SystemExit):
         gen_docs.rows(table, "ROW")
+
+
+def make(*words: str) -> str:
+    return subprocess.run(["make", "--no-print-directory", "-C", ROOT, *words], check=True, capture_output=True, text=True).stdout
+
+
+def test_help_is_for_people() -> None:
+    """Every target and every variable has a line, and none of them is make's own language."""
+    text = make("help")
+    assert "$" not in text
+    for name in ("image", "matrix", "probe"):
+        assert re.search(rf"^{name} +\w", text, re.MULTILINE)
+    assert re.search(r"^CPUS=4 +processors; on Bochs 2$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("words", "cpus"), [
+    pytest.param(["HOST=qemu72/EPYC"], 4, id="qemu"),
+    pytest.param(["HOST=bochs30/tigerlake"], 2, id="bochs"),
+    pytest.param(["HOST=bochs30/tigerlake", "CPUS=4"], 4, id="asked"),
+])
+def test_cpus(words: list[str], cpus: int) -> None:
+    assert f"--cpus {cpus} " in make("-n", "report", "JSON=1", *words)
