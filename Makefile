@@ -7,6 +7,8 @@
 HOST       ?= qemu72/EPYC# emulator/model; the model may carry QEMU's ,+feature,-feature
 CPUS       ?= 4#           processors; on Bochs 2
 MEMORY     ?= 512#         MiB
+BOARD      ?= pc#          QEMU's -machine
+DEVICES    ?=#             QEMU's -device; several with blanks between them
 GUEST      ?= amd64#       amd64 or i386 (Debian's kernel), a name in guests/, or the path of a Multiboot ELF file
 ARGS       ?=#             boot parameters of Sextant
 LINUX_ARGS ?=#             more words for the guest's own command line
@@ -70,7 +72,7 @@ GUEST_NEEDS = $(filter $(BUILD)/guests/$(GUEST).elf,$(GUEST_FILES)) $(filter $(B
 # Bochs takes minutes for what QEMU does in seconds, so it gets 2 CPUs unless somebody said how many.
 RUN_CPUS = $(if $(call asked,CPUS),$(CPUS),$(if $(filter bochs%,$(HOST)),2,$(CPUS)))
 RUN = $(PYTHON) tools/run.py --build $(BUILD) --host $(call quote,$(HOST)) --cpus $(RUN_CPUS) --memory $(MEMORY) \
-    --parameters $(call quote,$(ARGS))
+    --board $(call quote,$(BOARD)) --devices $(call quote,$(DEVICES)) --parameters $(call quote,$(ARGS))
 
 FUZZ_RUNS_SHORT := 200000
 

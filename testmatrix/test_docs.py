@@ -80,3 +80,8 @@ def test_help_is_for_people() -> None:
 ])
 def test_cpus(words: list[str], cpus: int) -> None:
     assert f"--cpus {cpus} " in make("-n", "report", "JSON=1", *words)
+
+
+def test_board_and_devices() -> None:
+    said = make("-n", "report", "JSON=1", "BOARD=q35,kernel-irqchip=split", "DEVICES=edu intel-iommu,intremap=on")
+    assert "--board 'q35,kernel-irqchip=split' --devices 'edu intel-iommu,intremap=on' " in said

@@ -15,8 +15,9 @@ import re
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
-from runner import console, guests, outcome, qemu
+from runner import bochs, console, guests, outcome, qemu
 from runner.machine import Host, HostError, Machine
 from runner.script import Script
 
@@ -31,6 +32,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--host", default="qemu72/EPYC", help="emulator/model")
     parser.add_argument("--cpus", type=int, default=4)
     parser.add_argument("--memory", type=int, default=512, help="MiB")
+    parser.add_argument("--board", default=Machine.board, help="QEMU's -machine")
+    parser.add_argument("--devices", default="", help="QEMU's -device; several with blanks between them")
     parser.add_argument("--parameters", default="", help="boot parameters of the image")
     parser.add_argument("--guest", default="amd64", help="amd64, i386, a name in guests/, or a Multiboot ELF file")
     parser.add_argument("--guest-arguments", default="", help="more words for the guest's command line")
@@ -48,11 +51,19 @@ def say(sentence: str) -> None:
     print(f"run: {sentence}", file=sys.stderr)
 
 
+def hardware(options: argparse.Namespace, host: Host) -> dict[str, Any]:
+    """What belongs to the machine beside its model, processors and memory."""
+    if host.emulator in bochs.EMULATORS and (options.board != Machine.board or options.devices):
+        raise HostError("Bochs has one board, and devices of its own: BOARD and DEVICES are for QEMU")
+    devices = tuple(word for device in options.devices.split() for word in ("-device", device))
+    return {"board": options.board, "extra": devices}
+
+
 def run(options: argparse.Namespace, host: Host) -> int:
     by_hand = sys.stdin.isatty()
     machine = Machine(
         host, options.cpus, options.memory, None if options.bare else options.build / "sextant.elf", options.parameters,
-        guests.find(options.guest, options.build, options.guest_arguments, script=not by_hand))
+        guests.find(options.guest, options.build, options.guest_arguments, script=not by_hand), **hardware(options, host))
     result = console.by_hand(machine) if by_hand else console.run(machine, Script(sys.stdin.fileno()), show)
     end = outcome.outcome(result)
     if end.sentence:
@@ -62,7 +73,7 @@ def run(options: argparse.Namespace, host: Host) -> int:
 
 def report(options: argparse.Namespace, host: Host) -> int:
     machine = Machine(host, options.cpus, options.memory, options.build / "sextant.elf",
-                      f"report=only {options.parameters}".strip())
+                      f"report=only {options.parameters}".strip(), **hardware(options, host))
     result = console.run(machine, show=(lambda data: None) if options.json else show)
     end = outcome.outcome(result)
     codes = outcome.exit_codes.read()
