@@ -22,8 +22,24 @@ from harness.verdicts import Verdict
 EVIL = "</script><script>document.title = 'broken'</script><img src=x onerror=\"document.title='broken'\"> & <b>"
 HOSTS = ("qemu72-EPYC", "qemu72-EPYC-no-npt")
 SKIPPED = "kvm-intel"
+REMAPPED = "qemu10-EPYC-x2apic-remapped"
 GUESTS = dict(zip(("smp", "apic", "movs", "nmi", "fault", "eoi", "hidden"), Verdict, strict=True))
 KEY_LIMIT = 20.0        # seconds
+# For each test of a cell: its badge begins where the triangle's line is, and the time is not torn.
+BESIDE = """return [...document.querySelectorAll('#dialog details > summary')].filter((summary) => summary.querySelector('.badge'))
+    .map((summary) => {
+        const [line, badge, time] = [summary, ...['.badge', '.time'].map((name) => summary.querySelector(name))].map((element) =>
+            element.getBoundingClientRect());
+        return badge.top - line.top < 12 && Math.abs(time.top - badge.top) < 8 && time.height < 30 && badge.left - line.left > 20;
+    })"""
+# By how many CSS pixels the text of each square is off its middle, across and down.
+OFF_CENTRE = """return [...document.querySelectorAll('.square')].flatMap((square) => {
+    const range = document.createRange();
+    range.selectNodeContents(square);
+    const [inside, outside] = [range.getBoundingClientRect(), square.getBoundingClientRect()];
+    return [Math.abs(inside.left + inside.right - outside.left - outside.right) / 2,
+        Math.abs(inside.top + inside.bottom - outside.top - outside.bottom) / 2];
+})"""
 FOCUSED = "return document.activeElement.dataset.open || document.activeElement.id"
 
 
@@ -75,6 +91,16 @@ def shown(window: Browser, selector: str) -> list[str]:
         .map((element) => element.innerText.trim().replace(/\\s+/g, ' '))""", selector))
 
 
+def torn(window: Browser) -> list[str]:
+    """Words of the axes' table that are spread over two lines."""
+    return list(window.run("""return [...document.querySelectorAll('.axes :is(th, td):nth-child(-n+2)')]
+        .flatMap((cell) => [...cell.querySelectorAll('b, .soft'), ...cell.childElementCount ? [] : [cell]]).filter((element) => {
+            const range = document.createRange();
+            range.selectNodeContents(element);
+            return new Set([...range.getClientRects()].map((line) => line.top)).size > 1;
+        }).map((element) => element.innerText)"""))
+
+
 def title(window: Browser) -> list[str]:
     return shown(window, "#dialog-title")
 
@@ -103,12 +129,14 @@ def test_by_mouse(window: Browser, matrix: Path, lab: Lab) -> None:
     assert shown(window, "#dialog-title") == [f"{HOSTS[1]} / auto"]
     assert [text.split(" ")[1] for text in shown(window, "details > summary > .badge")] == [name.name for name in Verdict]
     detail = shown(window, "#dialog-body")[0]
-    for words in (EVIL, "1 counters", "QEMU emulator version 7.2.0", f"make matrix ROW={HOSTS[1]} COL=auto GUEST=smp TEST=test_cell",
+    for words in (EVIL, "QEMU emulator version 7.2.0", f"make matrix ROW={HOSTS[1]} COL=auto GUEST=smp TEST=test_cell",
                   "CANNOT RUN", "cd /here && qemu-system-x86_64", "the whole log"):
         assert " ".join(words.split()) in detail
+    assert set(shown(window, "details details > summary")) == {"1 counter"}
     assert shown(window, "pre.log .marked") == [f"not ok 90 - {EVIL}"]
     assert window.run("return document.querySelector('pre.log .marked').dataset.line") == "90"
     window.picture(lab.directory / "cell.png")
+    assert torn(window) == []
     window.press("Escape")
     assert becomes(window, title, [])
 
@@ -129,9 +157,52 @@ def test_by_mouse(window: Browser, matrix: Path, lab: Lab) -> None:
     assert window.complaints() == []
 
 
+def test_two_machines(window: Browser, matrix: Path) -> None:
+    """The two that are chosen at first are compared at once, and the top leads there."""
+    chosen = window.run("return ['first', 'second'].map((id) => document.getElementById(id).value)")
+    assert sorted(chosen) == sorted(HOSTS)
+    assert shown(window, "#comparison thead th")[1:3] == chosen
+    heading, = shown(window, "#comparison h3")
+    assert re.fullmatch(r"1 capability differs|\d\d* capabilities differ", heading)
+    window.size(1280, 300)
+    window.run("document.getElementById('to-compare').click()")
+    assert becomes(window, lambda window: window.run("return document.querySelector('.compare').getBoundingClientRect().top < 50"), True)
+    window.go("about:blank")
+    window.go((matrix / "index.html").as_uri() + f"#compare/{HOSTS[0]}/{HOSTS[0]}")
+    assert shown(window, "#comparison h3") == [] and shown(window, "#comparison p") == ["They have the same capabilities."]
+    assert window.complaints() == []
+
+
+def test_a_machine(window: Browser, matrix: Path) -> None:
+    """Every self-test says what was seen, and the command starts this very machine."""
+    window.go((matrix / "index.html").as_uri() + f"#host/{HOSTS[0]}")
+    assert becomes(window, title, [HOSTS[0]])
+    seen = [row for row in shown(window, "#dialog-body tbody tr") if " passed" in row]
+    assert seen and all(re.search(r" passed (1 exit|\d+ exits)\b", row) for row in seen)
+    assert shown(window, "#dialog-body .command pre") == ["make report HOST=qemu72/EPYC CPUS=4 MEMORY=512"]
+    row = collect.host_rows({REMAPPED})[REMAPPED]
+    assert window.run("return reportCommand(arguments[0])", row) == (
+        "make report HOST=qemu10/EPYC,+x2apic CPUS=4 MEMORY=512 BOARD=q35,kernel-irqchip=split DEVICES=intel-iommu,intremap=on,eim=on")
+    assert window.run("return reportCommand(arguments[0])", row | {"devices": ["edu", "it's"]}).endswith(" DEVICES='edu it'\\''s'")
+    assert window.run("return [0, 1, 2].map((number) => counted(number, 'CPU'))") == ["0 CPUs", "1 CPU", "2 CPUs"]
+
+
+def test_nothing_is_left_empty(window: Browser, matrix: Path) -> None:
+    """A test that was skipped before it began left no files."""
+    document = collect.collect(matrix, [], [], None, 1, 1)
+    for cell in document["cells"]:
+        cell["files"] = []
+    (matrix / "empty.html").write_text(page.render(document), encoding="utf-8")
+    window.go((matrix / "empty.html").as_uri() + f"#cell/{SKIPPED}/auto")
+    assert becomes(window, title, [f"{SKIPPED} / auto"])
+    assert "To see it again" in shown(window, "#dialog-body")[0] and "Files:" not in shown(window, "#dialog-body")[0]
+
+
 def test_by_keyboard(window: Browser, matrix: Path) -> None:
     """One stop of the Tab key in the table, arrows inside, Enter opens, Escape closes and comes back; addresses."""
     window.run("document.getElementById('search').focus()")
+    window.press("Tab")
+    assert becomes(window, focused, "to-compare")
     window.press("Tab")
     assert becomes(window, focused, f"host/{HOSTS[1]}")
     window.press("Right")
@@ -166,11 +237,14 @@ def test_on_a_phone(window: Browser, lab: Lab, matrix: Path) -> None:
         window.go((matrix / "index.html").as_uri() + address)
         assert window.run("return document.documentElement.scrollWidth") <= browser.PHONE[0]
         assert window.run("return document.getElementById('dialog').scrollWidth") <= browser.PHONE[0]
+        assert torn(window) == []
+        assert window.run(BESIDE) in ([], [True] * len(Verdict)), "the triangle, the verdict and the time are in one line"
         window.picture(lab.directory / f"{name}.png")
     window.go((matrix / "index.html").as_uri())
     assert "page-dbstep ✓ 1" in shown(window, ".square")
     sizes = window.run("return [...document.querySelectorAll('.square')].map((square) => square.getBoundingClientRect().height)")
     assert min(sizes) >= 40
+    assert max(window.run(OFF_CENTRE)) <= 1, "the text is in the middle"
 
 
 def test_nothing_is_loaded(matrix: Path) -> None:

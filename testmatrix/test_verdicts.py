@@ -127,8 +127,8 @@ def test_shards_that_do_not_fit(tmp_path: Path) -> None:
     two = fake(tmp_path / "2", {"a": "PASS"}, ["a", "b", "d"], "2/2", image="b")
     complaints = " ".join(merge.merge([one, two])["complaints"])
     assert "of different trees" in complaints
-    assert "3 tests are in no shard, b among them" in complaints
-    assert "1 tests are in several shards, a among them" in complaints
+    assert "in no shard: 3 tests, b among them" in complaints
+    assert "in several shards, which had different durations: 1 test, a" in complaints
     assert "ran the image b" in complaints
 
 
@@ -136,7 +136,7 @@ def test_a_test_that_did_not_run_is_named(tmp_path: Path) -> None:
     document = fake(tmp_path, {"a": "PASS"}, ["a"], "1/1")
     document = collect.collect(tmp_path, ["a", "b"], ["a", "b"], None, 1, 1)
     assert document["not_run"] == ["b"]
-    assert "b among them" in document["complaints"][0]
+    assert document["complaints"][0] == "selected and not run: 1 test, b"
 
 
 # ---- the point of a log that matters ----

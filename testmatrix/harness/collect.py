@@ -67,12 +67,19 @@ def judge(document: Document) -> Document:
                 images.setdefault(run["image_sha256"], []).append(cell["id"])
     document["image"] = max(images, key=lambda image: len(images[image])) if images else None
     document["complaints"] = [
-        f"{len(tests)} tests, {tests[0]} among them, ran the image {image[:16]}…, and most ran {document['image'][:16]}…"
+        f"{named(tests)}, ran the image {image[:16]}…, and most ran {document['image'][:16]}…"
         for image, tests in images.items() if image != document["image"]]
     if document["not_run"]:
-        document["complaints"].append(f"{len(document['not_run'])} tests were selected and did not run, "
-                                      f"{document['not_run'][0]} among them")
+        document["complaints"].append(f"selected and not run: {named(document['not_run'])}")
     return document
+
+
+def counted(number: int) -> str:
+    return f"{number} test{'' if number == 1 else 's'}"
+
+
+def named(tests: list[str]) -> str:
+    return f"{counted(len(tests))}, {tests[0]}{' among them' if len(tests) > 1 else ''}"
 
 
 def rank(cell: Document) -> tuple[Any, ...]:
@@ -83,7 +90,7 @@ def summary(document: Document) -> str:
     """The number of cells by verdict."""
     counts = Counter(cell["verdict"] for cell in document["cells"])
     words = [f"{counts[verdict.name]} {verdict.name}" for verdict in Verdict if counts[verdict.name]]
-    return f"matrix: {len(document['cells'])} tests: {', '.join(words)}"
+    return f"matrix: {counted(len(document['cells']))}: {', '.join(words)}"
 
 
 def digest(value: object) -> str:
@@ -94,7 +101,7 @@ def digest(value: object) -> str:
 
 
 def host_rows(names: set[str]) -> dict[str, Document]:
-    keys = ("about", "emulator", "model", "processors", "memory", "needs")
+    keys = ("about", "emulator", "model", "processors", "memory", "board", "devices", "needs")
     return {host.name: {key: getattr(host, key) for key in keys} for host in data.hosts().values() if host.name in names}
 
 

@@ -48,9 +48,9 @@ def gaps(documents: list[Document], merged: Document) -> list[str]:
     times = Counter(merged["selected"])
     everything = {name for document in documents for name in document["collected"]}
     if missing := sorted(everything - set(times)):
-        wrong.append(f"{len(missing)} tests are in no shard, {missing[0]} among them")
+        wrong.append(f"in no shard: {collect.named(missing)}")
     if twice := sorted(name for name, count in times.items() if count > 1):
-        wrong.append(f"{len(twice)} tests are in several shards, {twice[0]} among them: they had different durations")
+        wrong.append(f"in several shards, which had different durations: {collect.named(twice)}")
     return wrong
 
 

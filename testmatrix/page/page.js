@@ -21,13 +21,17 @@ function make(tag, attributes = {}, ...children) {
 const badge = (verdict) => make('span', { class: `badge ${verdict}` }, `${data.symbols[verdict]} ${verdict}`);
 const paragraph = (...children) => make('p', {}, ...children);
 const heading = (text) => make('h3', {}, text);
+const counted = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;
 
-function table(head, rows) {
-    return make('table', { class: 'plain' },
-        make('thead', {}, make('tr', {}, head.map((text) => make('th', { scope: 'col' }, text)))),
-        make('tbody', {}, rows.map((row) => make('tr', {}, row.map((value) =>
-            make('td', { class: typeof value === 'number' ? 'number' : null },
-                typeof value === 'number' ? value.toLocaleString('en') : value ?? '–'))))));
+// A long name may break behind an underscore, where nothing is torn apart.
+const breakable = (text) => text.split(/(?<=_)/).flatMap((part, index) => (index ? [make('wbr'), part] : [part]));
+
+function table(head, rows, kind = '') {
+    return make('table', { class: `plain ${kind}`.trim() },
+        make('thead', {}, make('tr', {}, head.map((text) => make('th', { scope: 'col' }, breakable(text))))),
+        make('tbody', {}, rows.map((row) => make('tr', {}, row.map((value) => make('td', {
+            class: typeof value === 'number' ? 'number' : null,
+        }, typeof value === 'number' ? value.toLocaleString('en') : typeof value === 'string' ? breakable(value) : value ?? '–'))))));
 }
 
 function command(text) {
@@ -53,12 +57,12 @@ function axes(report) {
     return table(['Axis', 'Chosen', 'Why'], report.axes.map((axis) => {
         const taken = axis.strategies.find((row) => row.name === axis.chosen);
         const others = axis.strategies.filter((row) => row !== taken);
-        const words = axis.forced ? ' FORCED' : axis.asked ? ' asked for' : axis.fallback ? ' fallback' : '';
-        return [axis.axis, make('span', {}, make('b', {}, axis.chosen ?? 'none'), make('span', { class: 'soft' }, words)),
-            make('div', {}, taken ? paragraph(taken.reason) : null,
+        const words = axis.forced ? 'FORCED' : axis.asked ? 'asked for' : axis.fallback ? 'fallback' : '';
+        return [axis.axis, make('span', {}, make('b', {}, axis.chosen ?? 'none'), make('span', { class: 'soft block' }, words)),
+            make('div', {}, taken ? paragraph(...breakable(taken.reason)) : null,
                 axis.lost ? paragraph(make('span', { class: 'soft' }, 'Lost: '), axis.lost) : null,
-                others.map((row) => paragraph(make('span', { class: 'soft' }, `Not ${row.name}: `), row.reason)))];
-    }));
+                others.map((row) => paragraph(make('span', { class: 'soft' }, `Not ${row.name}: `), ...breakable(row.reason))))];
+    }), 'axes');
 }
 
 const VERDICT_LINES = { runs: 'RUNS', degraded: 'RUNS, DEGRADED', cannot_run: 'CANNOT RUN', refused: 'REFUSED' };
@@ -78,7 +82,8 @@ function machine(report) {
 function wholeReport(report) {
     return [verdictLine(report), heading('How each job is done, and why'), axes(report),
         report.selftests.length ? [heading('Self-tests'), table(['', 'Verdict', 'What was seen'],
-            report.selftests.map((row) => [row.capability ?? `${row.axis}=${row.strategy}`, row.verdict, row.detail ?? '']))] : null,
+            report.selftests.map((row) => [row.capability ?? `${row.axis}=${row.strategy}`, row.verdict,
+                [counted(row.exits, 'exit'), row.detail].filter(Boolean).join('; ')]))] : null,
         heading('What can be changed'), make('ul', {}, report.advice.map((text) => make('li', {}, text))),
         report.notes.length ? [heading('Notes'), make('ul', {}, report.notes.map((text) => make('li', {}, text)))] : null,
         heading('Capabilities that are there'), table(['Capability', 'State', 'Source'], capabilityRows(report)),
@@ -98,12 +103,12 @@ function log(run, cell) {
 }
 
 function run(one, cell) {
-    const counted = Object.entries(one.counters);
+    const counters = Object.entries(one.counters);
     return [heading(`Run “${one.name}”: ${one.ending ?? 'given up'}, ${one.seconds.toFixed(1)} s`),
         paragraph(make('span', { class: 'soft' }, one.version, one.image_sha256 ? `; image ${one.image_sha256.slice(0, 16)}` : '')),
         log(one, cell), one.command ? command(one.command) : null,
-        counted.length ? make('details', {}, make('summary', {}, `${counted.length} counters`),
-            make('div', {}, table(['Counted', 'All CPUs'], counted.map(([name, count]) => [name, count])))) : null].flat();
+        counters.length ? make('details', {}, make('summary', {}, counted(counters.length, 'counter')),
+            make('div', {}, table(['Counted', 'All CPUs'], counters))) : null].flat();
 }
 
 function reproduce(cell) {
@@ -122,14 +127,14 @@ function reason(text) {
 
 function oneTest(cell, open) {
     const inside = make('div');
-    const details = make('details', { open }, make('summary', {}, badge(cell.verdict), make('b', {}, cell.guest || cell.test),
-        make('span', { class: 'soft' }, cell.test), make('span', { class: 'time' }, `${cell.seconds.toFixed(1)} s`)), inside);
+    const details = make('details', { open }, make('summary', {}, badge(cell.verdict), make('b', {}, breakable(cell.guest || cell.test)),
+        make('span', { class: 'soft test' }, breakable(cell.test)), make('span', { class: 'time' }, `${cell.seconds.toFixed(1)} s`)), inside);
     const fill = () => {
         if (inside.childElementCount || !details.open) return;
         inside.append(...[cell.reason ? reason(cell.reason) : null, heading('To see it again'), command(reproduce(cell)),
             cell.runs.map((one) => run(one, cell)),
-            paragraph(make('span', { class: 'soft' }, 'Files: '), cell.files.map((file, index) =>
-                [index ? ', ' : '', make('a', { href: `${cell.directory}/${file}` }, file)]).flat())].flat(2).filter(Boolean));
+            cell.files.length ? paragraph(make('span', { class: 'soft' }, 'Files: '), cell.files.map((file, index) =>
+                [index ? ', ' : '', make('a', { href: `${cell.directory}/${file}` }, file)]).flat()) : null].flat(2).filter(Boolean));
     };
     details.addEventListener('toggle', fill);
     fill();
@@ -150,13 +155,21 @@ function cellView(host, column) {
             : [paragraph(make('span', { class: 'soft' }, 'No report was printed.'))])];
 }
 
+const quoted = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+
+// A result of before these two were kept has neither.
+function reportCommand({ emulator, model, processors, memory, board = 'pc', devices = [] }) {
+    return ['make report', `HOST=${quoted(`${emulator}/${model}`)}`, `CPUS=${processors}`, `MEMORY=${memory}`,
+        board === 'pc' ? null : `BOARD=${quoted(board)}`, devices.length ? `DEVICES=${quoted(devices.join(' '))}` : null].filter(Boolean).join(' ');
+}
+
 function hostView(host) {
     const row = data.hosts[host];
     const report = row && data.reports[row.report];
     return [paragraph(row ? row.about : 'Tests that start no machine of hosts.toml.'),
-        row ? paragraph(make('code', {}, `${row.emulator}/${row.model}`), `, ${row.processors} CPUs, ${row.memory} MiB`,
+        row ? paragraph(make('code', {}, `${row.emulator}/${row.model}`), `, ${counted(row.processors, 'CPU')}, ${row.memory} MiB`,
             row.needs ? `; needs ${row.needs}` : '') : null,
-        row && !row.needs ? command(`make report HOST=${row.emulator}/${row.model} CPUS=${row.processors} MEMORY=${row.memory}`) : null,
+        row && !row.needs ? command(reportCommand(row)) : null,
         ...(report ? wholeReport(report) : [paragraph('Its report was not asked for in this run.')])].filter(Boolean);
 }
 
@@ -173,8 +186,8 @@ function comparison(names) {
         .map((row) => [row.name, row.source, one.states[row.id] ?? 'absent', other.states[row.id] ?? 'absent'])
         .filter(([, , mine, theirs]) => mine !== theirs);
     return [table(['', ...names], [['Verdict', ...[one, other].map((report) => verdictLine(report).textContent)], ...choices]),
-        heading(`${different.length} capabilities differ`),
-        different.length ? table(['Capability', 'Source', ...names], different) : paragraph('They have the same capabilities.')];
+        different.length ? heading(counted(different.length, 'capability differs', 'capabilities differ')) : null,
+        different.length ? table(['Capability', 'Source', ...names], different, 'differences') : paragraph('They have the same capabilities.')].filter(Boolean);
 }
 
 function compare(names) {
@@ -189,11 +202,13 @@ for (const select of selects) {
     });
 }
 if (selects[1].options.length > 1) selects[1].selectedIndex = 1;
+if (selects[0].options.length) compare(selects.map((select) => select.value));
+else document.querySelector('.compare').hidden = document.getElementById('to-compare').hidden = true;
 
 // ---- addresses ----
 
 function show(title, children) {
-    document.getElementById('dialog-title').textContent = title;
+    document.getElementById('dialog-title').replaceChildren(...breakable(title));
     body.replaceChildren(...children);
     if (!dialog.open) dialog.showModal();
     body.focus({ preventScroll: true });
