@@ -76,7 +76,7 @@ RUN = $(PYTHON) tools/run.py --build $(BUILD) --host $(call quote,$(HOST)) --cpu
 
 FUZZ_RUNS_SHORT := 200000
 
-.PHONY: image run report bench test unit fuzz fuzz-short probe system matrix page golden check-registers iso guests setup clean distclean help FORCE
+.PHONY: image run report bench test unit fuzz fuzz-short probe system matrix page pictures golden check-registers iso guests setup clean distclean help FORCE
 
 image: $(IMAGE) $(BUILD)/sextant.lst ## build/sextant.elf: the hypervisor (this is what plain `make` does)
 
@@ -118,6 +118,11 @@ matrix: $(SYSTEM_NEEDS) ## system tests on emulators, all of them or those that 
 
 page: | $(SETUP) ## build/matrix/index.html again, with pictures of it; SHARDS="DIR DIR…" puts several runs together
 	$(make_page) $(SHARDS)
+
+pictures: $(IMAGE) | $(SETUP) ## the README's pictures again: docs/report.png of HOST's report, docs/matrix.png of build/matrix/index.html
+	@mkdir -p $(BUILD)/matrix
+	@$(RUN) report > $(BUILD)/matrix/report.txt
+	$(PYTHON) testmatrix/make_pictures.py $(BUILD)/matrix $(BUILD)/matrix/report.txt docs
 
 golden: $(IMAGE) | $(SETUP) ## write testmatrix/golden/ anew from the reports of the hosts (of ROW); look at the difference
 	$(call pytest,-k $(call quote,$(subst $(space), and ,$(strip test_golden $(call term,ROW,[,/)))) --golden)

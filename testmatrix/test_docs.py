@@ -8,6 +8,7 @@ from pathlib import Path
 
 import gen_docs
 import gen_man
+import make_pictures
 import pytest
 from runner.guests import ROOT
 
@@ -85,3 +86,21 @@ def test_cpus(words: list[str], cpus: int) -> None:
 def test_board_and_devices() -> None:
     said = make("-n", "report", "JSON=1", "BOARD=q35,kernel-irqchip=split", "DEVICES=edu intel-iommu,intremap=on")
     assert "--board 'q35,kernel-irqchip=split' --devices 'edu intel-iommu,intremap=on' " in said
+
+
+def test_the_pictures_of_the_readme() -> None:
+    names = re.findall(r"!\[[^]]+\]\(([^)]+)\)", (ROOT / "README.md").read_text())
+    assert names == ["docs/report.png", "docs/matrix.png"]
+    for name in names:
+        picture = (ROOT / name).read_bytes()
+        assert picture.startswith(b"\x89PNG") and len(picture) < 200_000, name
+
+
+def test_a_report_for_a_picture() -> None:
+    """From the verdict to its tables, as it stands there."""
+    text = "seabios\r\nSextant: RUNS\r\n\r\nMachine\r\n  host       <b> & co\r\n\r\nCapabilities: Processor\r\n  detected\r\n"
+    page = make_pictures.report_page(text)
+    assert "<body><b>Sextant: RUNS</b><br>" in page and "  host       &lt;b&gt; &amp; co<br>" in page
+    assert "seabios" not in page and "detected" not in page and "… and 2 lines more" in page
+    with pytest.raises(SystemExit):
+        make_pictures.report_page("nothing")
