@@ -4,7 +4,8 @@
 make_page.py MATRIX            of MATRIX/matrix.json, where MATRIX is build/matrix
 make_page.py MATRIX SHARD…     of the runs in the directories SHARD, which are put together in MATRIX
 
-Exit status: 1 when the whole is wrong: cells of different images, tests that no shard ran; 2 when there is nothing to show.
+Exit status: 1 when there is nothing to show, or the whole is wrong: cells of different images, tests that no shard ran; and, of
+shards, when a cell failed, since nobody has said so for all of them. Of one run pytest has.
 """
 
 import argparse
@@ -38,11 +39,11 @@ def pictures(matrix: Path) -> None:
             window.picture(matrix / name)
 
 
-def main() -> int:
+def main(words: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("matrix", type=Path)
     parser.add_argument("shards", type=Path, nargs="*")
-    options = parser.parse_args()
+    options = parser.parse_args(words)
     matrix: Path = options.matrix.resolve()
     if options.shards:
         matrix.mkdir(parents=True, exist_ok=True)
@@ -56,7 +57,7 @@ def main() -> int:
     for complaint in document["complaints"]:
         print(f"MATRIX: {complaint}", file=sys.stderr)
     print(matrix / "index.html")
-    return 1 if document["complaints"] else 0
+    return 1 if document["complaints"] or options.shards and collect.bad(document) else 0
 
 
 if __name__ == "__main__":

@@ -74,6 +74,17 @@ def test_all_groups_are_run_and_put_together(path: Path) -> None:
     assert re.search(r'SHARDS="([^"]*)"', text)[1].split() == [f"shards/shard-{number}" for number in groups]     # type: ignore[index]
 
 
+def test_no_failure_is_swallowed() -> None:
+    """CircleCI keeps nothing of a job that fails: what `make matrix` says goes with the results, and the job `page` fails by it."""
+    for path in (GITHUB, CIRCLE):
+        for command in commands(path):
+            if "make matrix" in command and "||" in command:
+                assert path == CIRCLE
+                assert command.endswith(" || touch shards/failed-$((CIRCLE_NODE_INDEX + 1))")
+    steps = yaml.safe_load(CIRCLE.read_text())["jobs"]["page"]["steps"]
+    assert {"run": {"command": "! ls shards/failed-*", "when": "always"}} in steps
+
+
 @pytest.mark.parametrize("path", files())
 def test_no_registry_is_named(path: Path) -> None:
     """Images by their short names, packages from wherever the machine takes them."""

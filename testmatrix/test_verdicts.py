@@ -5,8 +5,9 @@ import json
 import os
 from pathlib import Path
 
+import make_page
 import pytest
-from harness import collect, merge, runs, shards, verdicts
+from harness import collect, merge, page, runs, shards, verdicts
 from harness.data import HERE
 from harness.progress import Progress, clock
 from harness.runs import Record
@@ -130,6 +131,18 @@ def test_shards_that_do_not_fit(tmp_path: Path) -> None:
     assert "in no shard: 3 tests, b among them" in complaints
     assert "in several shards, which had different durations: 1 test, a" in complaints
     assert "ran the image b" in complaints
+
+
+@pytest.mark.parametrize(("verdict", "status"), [("PASS", 0), ("XFAIL", 0), ("SKIP", 0), *((name, 1) for name in collect.BAD_NAMES)])
+def test_the_page_of_several_runs_fails_as_they_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verdict: str, status: int) -> None:
+    """Where a group's own failure may be swallowed on the way, the page is the last to say so; alone it is but drawn again."""
+    groups = [tmp_path / "1", tmp_path / "2"]
+    page.write(groups[0], fake(groups[0], {"a": "PASS"}, ["a", "b"], "1/2"))
+    page.write(groups[1], fake(groups[1], {"b": verdict}, ["a", "b"], "2/2"))
+    monkeypatch.setattr(make_page, "pictures", lambda matrix: None)
+    assert make_page.main([str(tmp_path / "all"), *map(str, groups)]) == status
+    assert (tmp_path / "all/index.html").exists()
+    assert make_page.main([str(tmp_path / "all")]) == 0
 
 
 def test_a_test_that_did_not_run_is_named(tmp_path: Path) -> None:

@@ -93,6 +93,11 @@ def summary(document: Document) -> str:
     return f"matrix: {counted(len(document['cells']))}: {', '.join(words)}"
 
 
+def bad(document: Document) -> list[str]:
+    """The tests that fail the run."""
+    return [cell["id"] for cell in document["cells"] if cell["verdict"] in BAD_NAMES]
+
+
 def digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
