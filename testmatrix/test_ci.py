@@ -29,7 +29,7 @@ def commands(path: Path) -> list[str]:
     document = yaml.safe_load(path.read_text())
     assert document["jobs"], path
     found = []
-    for job in document["jobs"].values():
+    for job in [*document["jobs"].values(), *document.get("commands", {}).values()]:
         steps = [step["run"] for step in job["steps"] if isinstance(step, dict) and "run" in step]
         found += [step["command"] if isinstance(step, dict) else step for step in steps]
     return found
@@ -83,6 +83,18 @@ def test_no_failure_is_swallowed() -> None:
                 assert command.endswith(" || touch shards/failed-$((CIRCLE_NODE_INDEX + 1))")
     steps = yaml.safe_load(CIRCLE.read_text())["jobs"]["page"]["steps"]
     assert {"run": {"command": "! ls shards/failed-*", "when": "always"}} in steps
+
+
+def test_circleci_has_what_its_own_steps_need() -> None:
+    """Its image has neither git nor certificates: they come before anything else."""
+    document = yaml.safe_load(CIRCLE.read_text())
+    assert {job["steps"][0] for job in document["jobs"].values()} == {"prepare"}
+    first, second, *_ = document["commands"]["prepare"]["steps"]
+    assert {"ca-certificates", "git"} <= set(first["run"].split())
+    assert second == "checkout"
+    assert not [job for job in document["jobs"].values() if "checkout" in job["steps"]]
+    [kept] = [step["save_cache"] for step in document["jobs"]["page"]["steps"] if isinstance(step, dict) and "save_cache" in step]
+    assert kept["when"] == "always", "the page of a failed run has durations, too"
 
 
 @pytest.mark.parametrize("path", files())
