@@ -97,6 +97,14 @@ def test_circleci_has_what_its_own_steps_need() -> None:
     assert kept["when"] == "always", "the page of a failed run has durations, too"
 
 
+def test_github_finds_the_cache_that_it_saves() -> None:
+    """How a cache is packed is part of its name, and that depends on what is installed: both jobs run in one container."""
+    jobs = [job for job in yaml.safe_load(GITHUB.read_text())["jobs"].values()
+            if any("actions/cache" in step.get("uses", "") for step in job["steps"])]
+    assert len(jobs) == 2
+    assert len({(job["runs-on"], str(job.get("container"))) for job in jobs}) == 1
+
+
 @pytest.mark.parametrize("path", files())
 def test_no_registry_is_named(path: Path) -> None:
     """Images by their short names, packages from wherever the machine takes them."""
