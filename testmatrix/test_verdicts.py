@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import make_page
@@ -51,7 +52,7 @@ def test_every_verdict(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatc
     pytester.makeini("[pytest]\njunit_family = xunit2\n")
     monkeypatch.setenv("SEXTANT_BUILD", str(pytester.path / "build"))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), str(HERE.parent / "tools")]))
-    ended = pytester.runpytest_subprocess("-p", "harness.cells", "-n", "1", "--progress", "--junitxml=build/matrix/junit.xml")
+    ended = pytester.runpytest_subprocess("-p", "harness.cells", "-n", "1", "--progress", "-ra", "--junitxml=build/matrix/junit.xml")
     assert ended.ret == pytest.ExitCode.TESTS_FAILED
     document = json.loads((pytester.path / "build/matrix/matrix.json").read_text())
     assert {cell["test"].removeprefix("test_inner::test_"): cell["verdict"] for cell in document["cells"]} == EXPECTED
@@ -62,6 +63,7 @@ def test_every_verdict(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatc
     assert collect.summary(document) in text
     assert "3 CRASH" not in text
     assert "2 CRASH, 1 TIMEOUT, 5 FAIL, 2 XPASS, 1 XFAIL, 2 SKIP, 2 PASS" in text
+    assert all(re.search(rf"^{words}", text, re.MULTILINE) for words in (r"SKIPPED \[1\] .*vmx is absent", r"XFAIL test_inner.py::test_xfail\b"))
     assert (pytester.path / "build/matrix/index.html").exists()
     assert 'value="XPASS"' in (pytester.path / "build/matrix/junit.xml").read_text()
 

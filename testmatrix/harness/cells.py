@@ -199,10 +199,10 @@ class Collector:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """With --progress there are lines instead of letters."""
+        """With --progress there are lines instead of letters; the summary at the end wants the word all the same."""
         if not self.progress or report.failed or report.when != "call":
             return None
-        return ("xfailed" if hasattr(report, "wasxfail") else report.outcome), "", ""
+        return ("xfailed", "", "XFAIL") if hasattr(report, "wasxfail") else (report.outcome, "", report.outcome.upper())
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
