@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .data import HERE, Host
+from .data import HERE, Host, Strategy
 from .report import Report
 
 DIRECTORY = HERE / "golden"
@@ -33,6 +33,16 @@ def write(host: str, report: Report) -> None:
 
 def read(host: str) -> dict[str, Any]:
     return dict(json.loads(path(host).read_text()))
+
+
+def choices(host: Host) -> dict[str, str | None]:
+    """What auto takes there, axis by axis; nothing is known of a host without a golden report."""
+    return dict(read(host.name)["choices"]) if path(host.name).exists() else {}
+
+
+def takes(host: Host, strategy: Strategy) -> bool:
+    """Whether auto takes all that is forced."""
+    return bool(strategy.force) and strategy.force.items() <= choices(host).items()
 
 
 def differences(kept: dict[str, Any], report: Report) -> list[str]:
