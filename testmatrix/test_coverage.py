@@ -46,11 +46,10 @@ def machines() -> list[Host]:
 
 def bound() -> set[tuple[str, str, str]]:
     """Host, axis, strategy: what is forced there, and on Bochs what auto takes, which nothing forces a second time."""
-    rows = [(cell.host, cell.strategy.force) for cell in data.cells()]
-    rows += [(cell.values[0], cell.values[1].force) for cell in test_bochs_guests.cells()]      # type: ignore[attr-defined]
-    rows += [(data.hosts()[row.host], row.force) for row in test_linux_strategies.ROWS]
-    rows += [(cell.values[0], golden.choices(cell.values[0])) for cell in test_bochs_guests.cells()      # type: ignore[attr-defined]
-             if not cell.values[1].force]                                                               # type: ignore[attr-defined]
+    cells = [cell for cell in data.cells() if not cell.host.is_bochs] + test_bochs_guests.cells()
+    rows = [(cell.host, cell.strategy.force) for cell in cells]
+    rows += [(cell.host, golden.choices(cell.host)) for cell in cells if cell.host.is_bochs and not cell.strategy.force]
+    rows += [(data.hosts()[row.host], row.force) for row in test_linux_strategies.rows()]
     return {(host.name, axis, name) for host, force in rows for axis, name in force.items()}
 
 

@@ -14,12 +14,10 @@ from harness import counters, data, linux
 from harness.data import Host
 from harness.lab import POWER_OFF, Lab, Run
 from harness.linux import Shell
-from test_bochs_guests import LINUX_LIMIT, LINUX_MEMORY, LINUX_SILENCE
 from test_cells import UNAVAILABLE
-from test_x2apic import MODE, REMAPPED, X2APIC
+from test_x2apic import MODE, REMAPPED
 
 AXES = ("apic", "x2apic")
-MAIN, BOCHS27, BOCHS30 = "qemu72-EPYC", "bochs27-corei7_skylake_x", "bochs30-corei7_skylake_x"
 WAKE = "for i in 1 2 3 4; do taskset {other:x} echo $i | taskset {mask:x} cat; done"
 
 
@@ -36,27 +34,15 @@ class Row:
         return " ".join(f"{axis}={name}" for axis, name in self.force.items())
 
 
-ROWS = (
-    Row(MAIN, {"apic": "page", "step": "dbstep", "x2apic": "hide"}),
-    Row(MAIN, {"apic": "decode"}),
-    Row(X2APIC, {"apic": "page", "x2apic": "hide"}),
-    Row(X2APIC, {"apic": "decode", "x2apic": "msr"}),
-    Row(REMAPPED, {"startup": "icr", "apic": "page", "x2apic": "msr", "step": "dbstep", "nmi": "iret"}),
-    Row(REMAPPED, {"apic": "decode", "x2apic": "hide"}),
-    Row(BOCHS30, {"startup": "icr", "apic": "decode", "x2apic": "msr"}),
-    Row(BOCHS30, {"startup": "icr", "apic": "page", "x2apic": "hide"}),
-    Row(BOCHS30, {"startup": "sipi", "apic": "passthrough", "x2apic": "passthrough"}),
-    Row(BOCHS30, {"startup": "icr", "apic": "apicv", "x2apic": "apicv"}),
-    Row(BOCHS27, {"apic": "decode", "x2apic": "msr"}),
-    Row(BOCHS27, {"apic": "page", "x2apic": "hide"}),
-    Row(BOCHS27, {"apic": "apicv", "x2apic": "apicv"}),
-)
+def rows() -> list[Row]:
+    """Of linux.toml."""
+    return [Row(**row) for row in linux.settings()["forced"]]
 
 
 def parameters() -> list[object]:
     return [pytest.param(row, kernel, id=f"{row.host}/{row.parameters.replace(' ', '+')}/{kernel}",
                          marks=[pytest.mark.long, pytest.mark.weight(200 if row.host.startswith("bochs") else 20)])
-            for row in ROWS for kernel in row.kernels]
+            for row in rows() for kernel in row.kernels]
 
 
 @pytest.mark.parametrize(("row", "kernel"), parameters())
@@ -87,12 +73,12 @@ def bare_alarms(where: Lab, host: Host, kernel: str) -> set[str]:
 
 def boot(where: Lab, host: Host, parameters: str | None, kernel: str) -> tuple[Run, str]:
     """The run, and what the kernel's log says. Without parameters: on the bare emulator."""
-    slow = host.emulator.startswith("bochs")
-    changes = {"memory": LINUX_MEMORY} if slow else {}
-    patience = {"silence": LINUX_SILENCE, "limit": LINUX_LIMIT} if slow else {}
+    slow = linux.on_bochs() if host.is_bochs else None
+    changes = {"memory": slow.memory} if slow else {}
+    patience = {"silence": slow.silence, "limit": slow.limit} if slow else {}
     guest = where.guest(kernel)
     machine = where.bare(host, guest, **changes) if parameters is None else where.machine(host, parameters, guest, **changes)
-    with where.talk(machine, "bare" if parameters is None else "sextant", **patience) as dialogue:       # type: ignore[arg-type]
+    with where.talk(machine, "bare" if parameters is None else "sextant", **patience) as dialogue:
         shell = Shell(dialogue)
         assert shell.run("nproc").split() == [str(host.processors)]
         for number in range(host.processors):
@@ -105,7 +91,7 @@ def boot(where: Lab, host: Host, parameters: str | None, kernel: str) -> tuple[R
     return run, log
 
 
-@pytest.mark.parametrize("host", sorted({row.host for row in ROWS} - {REMAPPED}))
+@pytest.mark.parametrize("host", sorted({row.host for row in rows()} - {REMAPPED}))
 def test_every_strategy_has_a_row(lab: Lab, hosts: dict[str, data.Host], host: str) -> None:
     """What the host's own report says can be had is forced above; passthrough is with startup=sipi alone."""
     report = lab.report(hosts[host])
@@ -113,5 +99,5 @@ def test_every_strategy_has_a_row(lab: Lab, hosts: dict[str, data.Host], host: s
     usable = {(axis["axis"], strategy["name"]) for axis in report.data["axes"] if axis["axis"] in AXES
               for strategy in axis["strategies"] if strategy["verdict"] not in UNAVAILABLE
               and not (without_sipi and strategy["name"] == "passthrough")}
-    forced = {(axis, name) for row in ROWS if row.host == host for axis, name in row.force.items() if axis in AXES}
+    forced = {(axis, name) for row in rows() if row.host == host for axis, name in row.force.items() if axis in AXES}
     assert usable == forced

@@ -111,12 +111,15 @@ def host_rows(names: set[str]) -> dict[str, Document]:
 
 
 def strategy_rows(cells: list[Document]) -> dict[str, Document]:
-    """In the file's order, then the others by name."""
-    known = data.strategies()
+    """In the file's order, then the others by name. What a name forces may differ from host to host."""
     used = {cell["strategy"] for cell in cells if cell["host"]}
-    names = [name for name in known if name in used] + sorted(used - set(known))
-    return {name: {"about": known[name].about, "parameters": known[name].parameters} if name in known
-            else {"about": "", "parameters": ""} for name in names}
+    rows: dict[str, Document] = {}
+    for strategy in data.strategies():
+        if strategy.name in used:
+            row = rows.setdefault(strategy.name, {"about": strategy.about, "parameters": strategy.parameters})
+            if strategy.parameters != row["parameters"]:
+                row["parameters"] += f" or {strategy.parameters}"
+    return rows | {name: {"about": "", "parameters": ""} for name in sorted(used - set(rows))}
 
 
 def cell_of(matrix: Path, file: Path, reports: "Reports") -> Document:

@@ -67,6 +67,10 @@ class Host:
         return form.format(model=self.model, without_svm=self.without_svm or f"{self.model},-svm")
 
     @property
+    def is_bochs(self) -> bool:
+        return self.emulator.startswith("bochs")
+
+    @property
     def has_long_mode(self) -> bool:
         """Without it the report is the 32-bit program's, which starts no other CPU and says so."""
         return "long_mode" not in self.absent
@@ -84,7 +88,8 @@ class Host:
 @dataclass(frozen=True)
 class Strategy:
     """Boot parameters, and what they force: axis → strategy. hosts, long_hosts, guests: where it is tried, by tag and
-    by name; on long_hosts only in `make matrix`."""
+    by name; on long_hosts only in `make matrix`. needs: of those hosts, the ones that are known to have these capabilities;
+    lacks: the ones that are not known to have them all, and so refuse. Rows of one name are for different hosts."""
 
     name: str
     about: str
@@ -92,16 +97,22 @@ class Strategy:
     hosts: tuple[str, ...] = ()
     long_hosts: tuple[str, ...] = ()
     guests: tuple[str, ...] = ("*",)
+    needs: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> str:
         return " ".join(f"{axis}={strategy}" for axis, strategy in self.force.items())
 
+    def suits(self, host: Host) -> bool:
+        """As far as hosts.toml knows what the host has."""
+        return set(self.needs) <= set(host.present) and not (self.lacks and set(self.lacks) <= set(host.present))
+
 
 @dataclass(frozen=True)
 class Guest:
     """A test guest of guests/. hosts, long_hosts: as for a strategy. processors, needs: how many, and what capability,
-    it needs to test anything.
+    it needs to test anything. shows_x2apic: what it says is another thing on a machine without x2APIC.
     bare_model: the model of the bare emulator that says what is right, made of the host's model or without_svm."""
 
     name: str
@@ -110,6 +121,7 @@ class Guest:
     long_hosts: tuple[str, ...] = ()
     processors: int = 1
     needs: str = ""
+    shows_x2apic: bool = False
     bare_model: str = "{model}"
 
 
@@ -125,19 +137,20 @@ class Cell:
         return f"{self.host.name}/{self.strategy.name}/{self.guest.name}"
 
 
-def read(file: str, table: str, row: type[Row]) -> dict[str, Row]:
-    """The rows of a file by their names; every key of a row is one that is known."""
+def read(file: str, table: str, row: type[Row]) -> list[Row]:
+    """The rows of a file; every key of a row is one that is known."""
     document = tomllib.loads((HERE / file).read_text())
-    rows: dict[str, Row] = {}
     if set(document) != {table}:
         raise DataError(f"{file} has the tables {', '.join(document)}, not [[{table}]] alone")
-    for values in document[table]:
-        made = make(file, row, values)
-        name = values["name"]
-        if name in rows:
-            raise DataError(f"{file}: two rows have the name {name}")
-        rows[name] = made
-    return rows
+    return [make(file, row, values) for values in document[table]]
+
+
+def by_name(file: str, rows: list[Row]) -> dict[str, Row]:
+    named = {row.name: row for row in rows}             # type: ignore[attr-defined]
+    if len(named) < len(rows):
+        twice = next(name for name in named if [row.name for row in rows].count(name) > 1)      # type: ignore[attr-defined]
+        raise DataError(f"{file}: two rows have the name {twice}")
+    return named
 
 
 def make(file: str, row: type[Row], values: dict[str, Any]) -> Row:
@@ -162,7 +175,7 @@ def selects(tags: tuple[str, ...], host: Host) -> bool:
 
 
 def hosts() -> dict[str, Host]:
-    rows = read("hosts.toml", "host", Host)
+    rows = by_name("hosts.toml", read("hosts.toml", "host", Host))
     for host in rows.values():
         if host.outcome not in OUTCOMES:
             raise DataError(f"hosts.toml: {host.name}: outcome {host.outcome!r} is none of {', '.join(OUTCOMES)}")
@@ -175,21 +188,27 @@ def hosts() -> dict[str, Host]:
     return rows
 
 
-def strategies() -> dict[str, Strategy]:
+def strategies() -> list[Strategy]:
     return read("strategies.toml", "strategy", Strategy)
 
 
 def guests() -> dict[str, Guest]:
-    return read("guests.toml", "guest", Guest)
+    return by_name("guests.toml", read("guests.toml", "guest", Guest))
 
 
 def cells() -> list[Cell]:
     """Every guest on every host where it belongs, with every strategy that is to be tried there."""
-    chosen = []
-    for host, strategy, guest in itertools.product(hosts().values(), strategies().values(), guests().values()):
+    chosen: dict[str, Cell] = {}
+    pairs = [(host, strategy) for host, strategy in itertools.product(hosts().values(), strategies())
+             if selects(strategy.hosts + strategy.long_hosts, host) and strategy.suits(host)]
+    for (host, strategy), guest in itertools.product(pairs, guests().values()):
         if "*" not in strategy.guests and guest.name not in strategy.guests or host.processors < guest.processors:
             continue
+        if not selects(guest.hosts + guest.long_hosts, host):
+            continue
         usual = selects(strategy.hosts, host) and selects(guest.hosts, host)
-        if usual or all(selects(row.hosts + row.long_hosts, host) for row in (strategy, guest)):
-            chosen.append(Cell(host, strategy, guest, host.long or not usual))
-    return chosen
+        cell = Cell(host, strategy, guest, host.long or not usual)
+        if cell.name in chosen:
+            raise DataError(f"strategies.toml: two rows {strategy.name} are for {host.name}")
+        chosen[cell.name] = cell
+    return list(chosen.values())

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """testmatrix/golden/HOST.json: what a host's report said when somebody last looked at it. `make golden` writes them."""
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ def read(host: str) -> dict[str, Any]:
     return dict(json.loads(path(host).read_text()))
 
 
+@functools.cache
 def choices(host: Host) -> dict[str, str | None]:
     """What auto takes there, axis by axis; nothing is known of a host without a golden report."""
     return dict(read(host.name)["choices"]) if path(host.name).exists() else {}

@@ -33,6 +33,20 @@ def settings() -> dict[str, Any]:
     return tomllib.loads((HERE / "linux.toml").read_text())
 
 
+@dataclass(frozen=True)
+class Slow:
+    """memory: MiB; silence, limit: seconds, as for a Dialogue."""
+
+    memory: int
+    silence: float
+    limit: float
+
+
+def on_bochs() -> Slow:
+    """What a boot needs there."""
+    return Slow(**settings()["bochs"])
+
+
 class Shell:
     """The shell of a Linux guest that was started with SCRIPT=1. Commands are lines; none may read standard input."""
 

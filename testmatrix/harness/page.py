@@ -101,7 +101,7 @@ def column_of(cell: Document, columns: list[str]) -> str:
 
 def columns_of(document: Document) -> list[str]:
     """The strategies; other words only when several hosts have them."""
-    known = data.strategies()
+    known = {strategy.name for strategy in data.strategies()}
     hosts: dict[str, set[str]] = {}
     for cell in document["cells"]:
         if cell["host"]:
