@@ -8,7 +8,7 @@ pictures stay among the artefacts.
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,8 @@ HOSTS = ("qemu72-EPYC", "qemu72-EPYC-no-npt")
 SKIPPED = "kvm-intel"
 REMAPPED = "qemu10-EPYC-x2apic-remapped"
 GUESTS = dict(zip(("smp", "apic", "movs", "nmi", "fault", "eoi", "hidden"), Verdict, strict=True))
+RECORD = Record("sextant", "qemu72", "QEMU emulator version 7.2.0", "EPYC", 4, 512, "step=mtf", "smp", ["qemu"], "a" * 64, "all ok", 1.25)
+SHARED = "session/run/oracle/some"         # the run by which the cell failed that crashed
 KEY_LIMIT = 20.0        # seconds
 # For each test of a cell: its badge begins where the triangle's line is, and the time is not torn.
 BESIDE = """return [...document.querySelectorAll('#dialog details > summary')].filter((summary) => summary.querySelector('.badge'))
@@ -50,9 +52,9 @@ def write_cell(matrix: Path, host: str, strategy: str, guest: str, verdict: str)
     reason = "docs/emulators.md#bochs27-mtf" if verdict == "XFAIL" else "" if verdict == "PASS" else f"wrong: {EVIL}"
     runs.write(place / collect.CELL, {
         "test": "test_cells::test_cell", "host": host, "strategy": strategy, "guest": guest, "id": nodeid, "verdict": verdict,
-        "reason": reason, "seconds": 1.5, "directory": str(place.relative_to(matrix))})
-    runs.write(place / f"sextant{runs.RUN}", asdict(Record(
-        "sextant", "qemu72", "QEMU emulator version 7.2.0", "EPYC", 4, 512, f"step={strategy}", guest, ["qemu"], "a" * 64, "all ok", 1.25)))
+        "reason": reason, "seconds": 1.5, "directory": str(place.relative_to(matrix)),
+        "shared": SHARED if verdict == Verdict.CRASH.name else ""})
+    runs.write(place / f"sextant{runs.RUN}", asdict(RECORD))
     runs.write(place / f"sextant{runs.COUNTERS}", {"exits, all reasons": 12345})
     (place / "sextant.serial.log").write_text("\n".join([*(f"ok {number} - x" for number in range(1, 90)), f"not ok 90 - {EVIL}", "# end"]))
     (place / "sextant.command").write_text(f"cd /here && qemu-system-x86_64 -append '{EVIL}'\n")
@@ -72,6 +74,8 @@ def matrix(lab: Lab, hosts: dict[str, Host], tmp_path: Path) -> Path:
         write_cell(directory, HOSTS[0], strategy, "smp", "PASS")
     write_cell(directory, SKIPPED, "auto", "smp", "SKIP")
     write_cell(directory, "", "", "", "PASS")
+    (directory / SHARED).mkdir(parents=True)
+    runs.write(directory / SHARED / f"bare{runs.RUN}", asdict(replace(RECORD, name="bare", ending="reset")))
     names = [f"test{number}" for number in range(13)]
     page.write(directory, collect.collect(directory, names, names, None, 754, 2) | {"complaints": []})
     return directory
@@ -133,6 +137,7 @@ def test_by_mouse(window: Browser, matrix: Path, lab: Lab) -> None:
                   "CANNOT RUN", "cd /here && qemu-system-x86_64", "the whole log"):
         assert " ".join(words.split()) in detail
     assert set(shown(window, "details details > summary")) == {"1 counter"}
+    assert "Run “bare”, shared with other tests: reset, 1.3 s" in detail
     assert shown(window, "pre.log .marked") == [f"not ok 90 - {EVIL}"]
     assert window.run("return document.querySelector('pre.log .marked').dataset.line") == "90"
     window.picture(lab.directory / "cell.png")

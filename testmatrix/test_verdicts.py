@@ -13,12 +13,15 @@ from harness.data import HERE
 from harness.progress import Progress, clock
 from harness.runs import Record
 from harness.shards import Shard
+from harness.shared import Shared
 from harness.verdicts import Verdict
 
 INNER = '''
 import os
 import pytest
+from harness import places, report
 from harness.dialogue import Ended, Stalled
+from harness.shared import Shared
 from harness.verdicts import UnexpectedPass
 
 def test_pass(): pass
@@ -36,6 +39,13 @@ def test_strict(): pass
 def test_stalled(): raise Stalled("nothing was said for 180 seconds")
 def test_ended(): raise Ended("the emulator ended")
 def test_worker(): os._exit(3)
+def shared(error):
+    def fail(place): raise error
+    Shared(places.SESSION / "x").once(f"report/{error}", fail)
+def test_shared_ended(): shared(Ended("gone"))
+def test_shared_stalled(): shared(Stalled("silent"))
+def test_shared_no_report(): shared(report.NoReport("none"))
+def test_shared_wrong_report(): shared(report.ReportError("wrong"))
 @pytest.mark.parametrize("x", [pytest.param(1, id="host/strategy/guest")])
 def test_cell(x): pass
 '''
@@ -43,6 +53,7 @@ EXPECTED = {
     "pass": "PASS", "fail": "FAIL", "error": "FAIL", "skip": "SKIP", "skip_machine": "SKIP", "skip_no_reason": "FAIL",
     "xfail": "XFAIL", "xfail_no_link": "FAIL", "xfail_wrong_link": "FAIL", "listed_but_right": "XPASS", "strict": "XPASS",
     "stalled": "TIMEOUT", "ended": "CRASH", "worker": "CRASH", "cell": "PASS",
+    "shared_ended": "CRASH", "shared_stalled": "TIMEOUT", "shared_no_report": "CRASH", "shared_wrong_report": "FAIL",
 }
 
 
@@ -57,12 +68,12 @@ def test_every_verdict(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatc
     document = json.loads((pytester.path / "build/matrix/matrix.json").read_text())
     assert {cell["test"].removeprefix("test_inner::test_"): cell["verdict"] for cell in document["cells"]} == EXPECTED
     assert document["not_run"] == []
+    assert {cell["shared"] for cell in document["cells"]} == {"", *(f"session/x/report/{word}" for word in ("gone", "silent", "none", "wrong"))}
     cell = pytester.path / "build/matrix/cells/host/strategy/guest/inner.cell/cell.json"
     assert json.loads(cell.read_text())["host"] == "host"
     text = ended.stdout.str()
     assert collect.summary(document) in text
-    assert "3 CRASH" not in text
-    assert "2 CRASH, 1 TIMEOUT, 5 FAIL, 2 XPASS, 1 XFAIL, 2 SKIP, 2 PASS" in text
+    assert "4 CRASH, 2 TIMEOUT, 6 FAIL, 2 XPASS, 1 XFAIL, 2 SKIP, 2 PASS" in text
     assert all(re.search(rf"^{words}", text, re.MULTILINE) for words in (r"SKIPPED \[1\] .*vmx is absent", r"XFAIL test_inner.py::test_xfail\b"))
     assert (pytester.path / "build/matrix/index.html").exists()
     assert 'value="XPASS"' in (pytester.path / "build/matrix/junit.xml").read_text()
@@ -90,6 +101,31 @@ def test_anchors_are_found() -> None:
 # ---- groups ----
 
 
+def test_a_shared_run_has_a_verdict_of_its_own(tmp_path: Path) -> None:
+    """Whoever computes it judges it, by its records; whoever needs it says where they are."""
+    def compute(place: Path) -> None:
+        runs.write(place / "bare.run.json", vars(record(ending="reset")))
+        raise AssertionError("smp is wrong on the bare emulator: it ended: reset")
+    for _ in range(2):
+        with pytest.raises(verdicts.SharedError, match=r"it ended: reset\n\(see .*/oracle/some\)") as failed:
+            Shared(tmp_path).once("oracle/some", compute)
+        assert verdicts.of_failure(failed.value, "", []) is Verdict.CRASH
+        assert failed.value.place == tmp_path / "oracle/some"
+
+
+def test_the_log_of_a_shared_run_is_shown(tmp_path: Path) -> None:
+    fake(tmp_path, {"a": "CRASH"}, ["a"], "1/1")
+    cell = json.loads((tmp_path / "cells/a" / collect.CELL).read_text())
+    runs.write(tmp_path / "cells/a" / collect.CELL, cell | {"shared": "session/x/report/some"})
+    place = tmp_path / "session/x/report/some"
+    place.mkdir(parents=True)
+    runs.write(place / "sextant.run.json", vars(record(ending="EXIT_PANIC")))
+    (place / "sextant.serial.log").write_text("Sextant: PANIC\n")
+    [cell] = collect.collect(tmp_path, ["a"], ["a"], None, 1, 1)["cells"]
+    assert [(run["directory"], run["log"]["lines"]) for run in cell["runs"]] == [
+        ("cells/a", []), ("session/x/report/some", ["Sextant: PANIC"])]
+
+
 @pytest.mark.parametrize("count", [1, 2, 5, 40])
 def test_groups_are_a_partition(count: int) -> None:
     weights = {f"test{number}": float(number * number % 17 + 1) for number in range(30)}
@@ -111,7 +147,7 @@ def fake(matrix: Path, tests: dict[str, str], everything: list[str], shard: str,
         place = matrix / "cells" / nodeid
         place.mkdir(parents=True)
         runs.write(place / collect.CELL, {"test": nodeid, "host": "", "strategy": "", "guest": "", "id": nodeid, "verdict": verdict,
-                                          "reason": "", "seconds": 1.0, "directory": f"cells/{nodeid}"})
+                                          "reason": "", "seconds": 1.0, "directory": f"cells/{nodeid}", "shared": ""})
         runs.write(place / "sextant.run.json", vars(record(image_sha256=image)))
     return collect.collect(matrix, list(tests), everything, shards.parse(shard), 10, 2)
 

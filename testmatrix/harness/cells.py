@@ -8,6 +8,7 @@ estimate. A test that no worker wrote a file for is a CRASH.
 
 import fcntl
 import json
+import os
 import shutil
 import time
 from dataclasses import asdict, dataclass, field
@@ -32,6 +33,7 @@ class Notes:
     started: float = field(default_factory=time.time)
     verdict: Verdict = Verdict.CRASH
     reason: str = "the test did not come to an end"
+    shared: str = ""            # where the shared run is that failed, relative to build/matrix/
 
 
 # ---- options ----
@@ -127,8 +129,10 @@ def judge(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRep
         return
     place = directory(item)
     message = str(report.longrepr) if complaint or not call.excinfo else message_of(report, call)
-    verdict = verdicts.of_failure(None if complaint else call.excinfo and call.excinfo.value, message, runs.read(place))
-    notes.verdict, notes.reason = verdict, message[:REASON_LENGTH]
+    error = None if complaint else call.excinfo and call.excinfo.value
+    notes.verdict, notes.reason = verdicts.of_failure(error, message, runs.read(place)), message[:REASON_LENGTH]
+    if isinstance(error, verdicts.SharedError):
+        notes.shared = os.path.relpath(error.place, MATRIX)
     if place.is_dir():
         commands = "".join(f"\n{file.stem}: {file.read_text().strip()}" for file in sorted(place.glob("*.command")))
         report.sections.append(("artefacts", f"{place}{commands}"))
@@ -159,7 +163,8 @@ def write(item: pytest.Item) -> None:
     target.mkdir(parents=True, exist_ok=True)
     cell = asdict(place) | {
         "id": item.nodeid, "verdict": notes.verdict.name, "reason": notes.reason,
-        "seconds": round(time.time() - notes.started, 3), "directory": place.directory}
+        "seconds": round(time.time() - notes.started, 3), "directory": place.directory,
+        "shared": notes.shared}
     (target / collect.CELL).write_text(json.dumps(cell, indent=1) + "\n")
 
 
@@ -239,7 +244,7 @@ class Collector:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def write_crash(self, nodeid: str, place: Place) -> None:
-        cell = asdict(place) | {"id": nodeid, "verdict": Verdict.CRASH.name, "seconds": 0, "directory": place.directory,
+        cell = asdict(place) | {"id": nodeid, "verdict": Verdict.CRASH.name, "seconds": 0, "directory": place.directory, "shared": "",
                                 "reason": self.seen[nodeid][:REASON_LENGTH] or "the worker wrote nothing of this test"}
         (MATRIX / place.directory).mkdir(parents=True, exist_ok=True)
         (MATRIX / place.directory / collect.CELL).write_text(json.dumps(cell, indent=1) + "\n")

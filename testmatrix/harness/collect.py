@@ -8,7 +8,8 @@
     strategies    rows of strategies.toml that have a cell, and the other words that stand in their place in a test's id
     capabilities  id, name, group, source, once for all reports
     reports       by key: what a report says, without what is the same in others
-    cells         a list: cell.json of each test, its runs, its log's lines around the point that matters
+    cells         a list: cell.json of each test, its runs and the shared one by which it failed, each with its log's lines around the
+                  point that matters
 """
 
 import hashlib
@@ -23,7 +24,7 @@ from . import data, runs
 from .shards import Shard
 from .verdicts import BAD, ORDER, Verdict
 
-SCHEMA = 1
+SCHEMA = 2
 CELL = "cell.json"
 BAD_NAMES = tuple(verdict.name for verdict in BAD)
 # What a log's reader looks for first.
@@ -125,17 +126,21 @@ def strategy_rows(cells: list[Document]) -> dict[str, Document]:
 def cell_of(matrix: Path, file: Path, reports: "Reports") -> Document:
     cell: Document = json.loads(file.read_text())
     place = matrix / cell["directory"]
-    cell["runs"] = [run_of(place, record, cell, reports) for record in runs.read(place)]
+    directories = [cell["directory"], *filter(None, [cell["shared"]])]
+    cell["runs"] = [run_of(matrix, directory, record, cell, reports) for directory in directories
+                    for record in runs.read(matrix / directory)]
     cell["files"] = sorted(path.name for path in place.iterdir() if path.is_file() and path.name != CELL)
     return cell
 
 
-def run_of(place: Path, record: runs.Record, cell: Document, reports: "Reports") -> Document:
+def run_of(matrix: Path, directory: str, record: runs.Record, cell: Document, reports: "Reports") -> Document:
+    place = matrix / directory
     command = place / f"{record.name}.command"
     counted = place / f"{record.name}{runs.COUNTERS}"
     log = place / f"{record.name}.serial.log"
     return {
-        "name": record.name, "emulator": record.emulator, "version": record.version, "image_sha256": record.image_sha256,
+        "name": record.name, "directory": directory, "emulator": record.emulator, "version": record.version,
+        "image_sha256": record.image_sha256,
         "parameters": record.parameters, "ending": record.ending, "seconds": record.seconds,
         "command": command.read_text().strip() if command.exists() else "",
         "counters": json.loads(counted.read_text()) if counted.exists() else {},

@@ -24,6 +24,10 @@ class ReportError(Exception):
     """What was printed is not a report; the text says what is wrong."""
 
 
+class NoReport(ReportError):
+    """Nothing of what was printed is one."""
+
+
 @dataclass(frozen=True)
 class Report:
     """text: all of it; json_line: the object as it was printed; data: the object."""
@@ -80,6 +84,8 @@ class Report:
 def parse(text: str) -> Report:
     """The report in what the image printed; raises ReportError when there is none, or one that was damaged."""
     begins, ends = list(BEGIN.finditer(text)), list(END.finditer(text))
+    if not begins and not ends:
+        raise NoReport("there is no report")
     if len(begins) != 1 or len(ends) != 1:
         raise ReportError(f"{len(begins)} lines begin a JSON object and {len(ends)} end one")
     body = text[begins[0].end() + 1:ends[0].start()]

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-
-class SharedError(Exception):
-    """What was to be computed once could not be; every test that needs it fails with the same sentence."""
+from . import runs, verdicts
+from .verdicts import SharedError, Verdict
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Shared:
                 answer.write_text(json.dumps(self._answer(compute, place)))
         kept = json.loads(answer.read_text())
         if "error" in kept:
-            raise SharedError(f"{kept['error']}\n(see {place})")
+            raise SharedError(kept["error"], Verdict[kept["verdict"]], place)
         return kept["value"]
 
     @staticmethod
@@ -41,4 +40,5 @@ class Shared:
         try:
             return {"value": compute(place)}
         except Exception as error:      # pylint: disable=broad-exception-caught
-            return {"error": f"{type(error).__name__}: {error}"}
+            sentence = f"{type(error).__name__}: {error}"
+            return {"error": sentence, "verdict": verdicts.of_failure(error, sentence, runs.read(place)).name}

@@ -4,6 +4,7 @@
 import functools
 import re
 from enum import Enum
+from pathlib import Path
 
 from runner.guests import ROOT
 
@@ -41,6 +42,15 @@ class UnexpectedPass(AssertionError):
     """A mistake that is listed as known did not show: the list is wrong, and the test fails."""
 
 
+class SharedError(Exception):
+    """What was to be computed once a session could not be; every test that needs it fails with the same sentence and verdict.
+    place: of the artefacts."""
+
+    def __init__(self, sentence: str, verdict: Verdict, place: Path) -> None:
+        super().__init__(f"{sentence}\n(see {place})")
+        self.verdict, self.place = verdict, place
+
+
 @functools.cache
 def anchors() -> frozenset[str]:
     """The paragraphs of docs/emulators.md that can be linked to."""
@@ -65,11 +75,13 @@ def complaint_of_xfail(reason: str) -> str | None:
 
 def of_failure(error: BaseException | None, message: str, records: list[Record]) -> Verdict:
     """error: what the test raised, as far as it is known; message: the failure's text; records: of the test's runs."""
-    name, text = type(error).__name__, f"{error}\n{message}"
+    name = type(error).__name__
+    if isinstance(error, SharedError):
+        return error.verdict
     if isinstance(error, UnexpectedPass) or message.startswith("[XPASS(strict)]"):
         return Verdict.XPASS
-    if name == "Stalled" or name == "SharedError" and text.startswith("Stalled:"):
+    if name == "Stalled":
         return Verdict.TIMEOUT
-    if name == "Ended" or any(record.ending and not record.has_verdict for record in records):
+    if name in ("Ended", "NoReport") or any(record.ending and not record.has_verdict for record in records):
         return Verdict.CRASH
     return Verdict.FAIL

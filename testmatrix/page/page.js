@@ -99,12 +99,13 @@ function log(run, cell) {
         return make('span', { 'data-line': number, class: number === run.log.marked ? 'marked' : null }, text || ' ');
     });
     return [paragraph(make('span', { class: 'soft' }, BAD.includes(cell.verdict) ? 'Around the line that matters; ' : 'The end; '),
-        make('a', { href: `${cell.directory}/${run.name}.serial.log` }, 'the whole log')), make('pre', { class: 'log', tabindex: 0 }, lines)];
+        make('a', { href: `${run.directory}/${run.name}.serial.log` }, 'the whole log')), make('pre', { class: 'log', tabindex: 0 }, lines)];
 }
 
 function run(one, cell) {
     const counters = Object.entries(one.counters);
-    return [heading(`Run “${one.name}”: ${one.ending ?? 'given up'}, ${one.seconds.toFixed(1)} s`),
+    const shared = one.directory !== cell.directory;
+    return [heading(`Run “${one.name}”${shared ? ', shared with other tests' : ''}: ${one.ending ?? 'given up'}, ${one.seconds.toFixed(1)} s`),
         paragraph(make('span', { class: 'soft' }, one.version, one.image_sha256 ? `; image ${one.image_sha256.slice(0, 16)}` : '')),
         log(one, cell), one.command ? command(one.command) : null,
         counters.length ? make('details', {}, make('summary', {}, counted(counters.length, 'counter')),
@@ -144,7 +145,7 @@ function oneTest(cell, open) {
 function cellView(host, column) {
     const cells = (data.squares[host]?.[column] ?? []).map((number) => data.cells[number]);
     const strategy = data.strategies[column];
-    const own = cells.flatMap((cell) => cell.runs).find((one) => one.report)?.report;
+    const own = cells.flatMap((cell) => cell.runs.filter((one) => one.directory === cell.directory)).find((one) => one.report)?.report;
     const report = data.reports[own ?? data.hosts[host]?.report];
     const bad = cells.filter((cell) => BAD.includes(cell.verdict));
     return [paragraph(data.hosts[host]?.about ?? ''),
