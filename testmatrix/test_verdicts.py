@@ -17,6 +17,7 @@ from harness.shared import Shared
 from harness.verdicts import Verdict
 
 INNER = '''
+import json
 import os
 import pytest
 from harness import places, report
@@ -27,8 +28,25 @@ from harness.verdicts import UnexpectedPass
 def test_pass(): pass
 def test_fail(): assert 1 == 2
 def test_error(nothing_of_this_name): pass
-def test_skip(): pytest.skip("the report of some-host: vmx is absent")
-def test_skip_machine(): pytest.skip("this machine cannot run some-host: it has no /dev/kvm")
+def reported(**states):
+    place = places.SESSION / "x/report/some-host"
+    place.mkdir(parents=True, exist_ok=True)
+    rows = [{"id": name, "state": state} for name, state in states.items()]
+    (place / "sextant.report.json").write_text(json.dumps({"capabilities": rows}))
+
+def skip_by(state, said):
+    reported(vmx=state)
+    pytest.skip(f"the report of some-host: {said}")
+def test_skip(): skip_by("absent", "vmx is absent")
+def test_skip_masked(): skip_by("masked", "vmx is masked")
+def test_skip_lies(): skip_by("verified", "vmx is absent")
+def test_skip_has(): skip_by("verified", "vmx is verified")
+def test_skip_unknown(): skip_by("absent", "svm is absent")
+def test_skip_no_report(): pytest.skip("the report of no-host: vmx is absent")
+def test_skip_words(): pytest.skip("the report of some-host is not to my taste")
+def test_skip_machine(): pytest.skip("this machine cannot run kvm-intel: it has no /dev/kvm")
+def test_skip_emulated(): pytest.skip("this machine cannot run qemu72-EPYC: it is slow")
+def test_skip_no_row(): pytest.skip("this machine cannot run some-host: it has no /dev/kvm")
 def test_skip_no_reason(): pytest.skip("I do not feel like it")
 def test_xfail(): pytest.xfail("docs/emulators.md#bochs27-mtf")
 def test_xfail_no_link(): pytest.xfail("known")
@@ -51,6 +69,8 @@ def test_cell(x): pass
 '''
 EXPECTED = {
     "pass": "PASS", "fail": "FAIL", "error": "FAIL", "skip": "SKIP", "skip_machine": "SKIP", "skip_no_reason": "FAIL",
+    "skip_masked": "SKIP", **dict.fromkeys(
+        ("skip_lies", "skip_has", "skip_unknown", "skip_no_report", "skip_words", "skip_emulated", "skip_no_row"), "FAIL"),
     "xfail": "XFAIL", "xfail_no_link": "FAIL", "xfail_wrong_link": "FAIL", "listed_but_right": "XPASS", "strict": "XPASS",
     "stalled": "TIMEOUT", "ended": "CRASH", "worker": "CRASH", "cell": "PASS",
     "shared_ended": "CRASH", "shared_stalled": "TIMEOUT", "shared_no_report": "CRASH", "shared_wrong_report": "FAIL",
@@ -73,7 +93,7 @@ def test_every_verdict(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatc
     assert json.loads(cell.read_text())["host"] == "host"
     text = ended.stdout.str()
     assert collect.summary(document) in text
-    assert "4 CRASH, 2 TIMEOUT, 6 FAIL, 2 XPASS, 1 XFAIL, 2 SKIP, 2 PASS" in text
+    assert "4 CRASH, 2 TIMEOUT, 13 FAIL, 2 XPASS, 1 XFAIL, 3 SKIP, 2 PASS" in text
     assert all(re.search(rf"^{words}", text, re.MULTILINE) for words in (r"SKIPPED \[1\] .*vmx is absent", r"XFAIL test_inner.py::test_xfail\b"))
     assert (pytester.path / "build/matrix/index.html").exists()
     assert 'value="XPASS"' in (pytester.path / "build/matrix/junit.xml").read_text()

@@ -16,10 +16,7 @@ from .dialogue import LIMIT, SILENCE, Dialogue
 from .report import Report
 from .runs import ALL_OK, POWER_OFF, RESET, SOME_NOT_OK, ending, sha256
 from .shared import Shared
-from .verdicts import REPORT_OF, THIS_MACHINE
-
-# What the states of a capability must be for a test to be skipped.
-SKIPPABLE = ("absent", "broken")
+from .verdicts import REPORT_OF, SKIPPABLE, THIS_MACHINE
 
 
 class ImageChanged(Exception):
@@ -62,7 +59,7 @@ class Run:
 
 
 def skip(host: data.Host, measured: Report, capability: str) -> NoReturn:
-    """Skips the test: legal only where the host's own report says that the capability is absent or broken."""
+    """Skips the test: legal only where the host's own report says that the capability is not there."""
     state = measured.capabilities[capability]
     assert state in SKIPPABLE, f"{host.name} has {capability} ({state}): a test that needs it must run there"
     pytest.skip(f"{REPORT_OF}{host.name}: {capability} is {state}")

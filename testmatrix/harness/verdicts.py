@@ -2,20 +2,27 @@
 """The verdict of a cell: a closed set, and the rules by which a test's end becomes one of them."""
 
 import functools
+import json
 import re
 from enum import Enum
 from pathlib import Path
 
 from runner.guests import ROOT
 
-from .runs import Record
+from . import data
+from .places import SESSION
+from .runs import REPORT, Record
 
 EMULATORS_PAGE = "docs/emulators.md"
 LINK = re.compile(rf"{re.escape(EMULATORS_PAGE)}#([\w-]+)")
 ANCHOR = re.compile(r'<a id="([\w-]+)"></a>')
 
-# How the reason of a skip begins: what the host's own report says, or what a row of hosts.toml needs and this machine lacks.
+# The reason of a skip: what the host's own report says, or what a row of hosts.toml needs and this machine lacks.
 REPORT_OF, THIS_MACHINE = "the report of ", "this machine cannot run "
+SKIP_BY_REPORT = re.compile(rf"{REPORT_OF}(\S+): (\w+) is (\w+)")
+SKIP_BY_MACHINE = re.compile(rf"{THIS_MACHINE}(\S+): .+")
+# What the state of a capability must be for a test to be skipped.
+SKIPPABLE = ("absent", "masked", "broken")
 
 
 class Verdict(Enum):
@@ -26,7 +33,7 @@ class Verdict(Enum):
     FAIL = "something else was seen than is right"
     XPASS = "a known mistake of the emulator did not show any more"
     XFAIL = "a known mistake of the emulator, explained in docs/emulators.md"
-    SKIP = "the host's own report says that what is tested is absent or broken there"
+    SKIP = "the host's own report says that what is tested is absent, masked or broken there"
     PASS = "what is right was seen"
 
     @property
@@ -59,9 +66,20 @@ def anchors() -> frozenset[str]:
 
 def complaint_of_skip(reason: str) -> str | None:
     """Why a test may not be skipped with this reason; None when it may."""
-    if reason.startswith((REPORT_OF, THIS_MACHINE)):
-        return None
+    if found := SKIP_BY_MACHINE.fullmatch(reason):
+        host = data.hosts().get(found[1])
+        return None if host and host.needs else f"hosts.toml has no {found[1]} that needs anything: {reason}"
+    if found := SKIP_BY_REPORT.fullmatch(reason):
+        states = reported(found[1], found[2])
+        return None if states == {found[3]} and found[3] in SKIPPABLE else (
+            f"the report of {found[1]} says of {found[2]}: {', '.join(sorted(states)) or 'nothing'}: {reason}")
     return f"a test may be skipped only by harness.lab.skip() or harness.lab.need(): {reason}"
+
+
+def reported(host: str, capability: str) -> set[str]:
+    """What this session's report of the host says of the capability; there is one such session."""
+    reports = [json.loads(file.read_text()) for file in SESSION.glob(f"*/report/{host}/sextant{REPORT}")]
+    return {row["state"] for report in reports for row in report["capabilities"] if row["id"] == capability}
 
 
 def complaint_of_xfail(reason: str) -> str | None:
