@@ -20,6 +20,7 @@ ROW        ?=#             a host of testmatrix/hosts.toml
 COL        ?=#             a strategy of testmatrix/strategies.toml
 TEST       ?=#             a test function of testmatrix/
 SHARD      ?=#             I/N: the I-th of N groups of equal weight
+SKIPS      ?=#             1: that this machine can run none of the hosts is no failure
 SHARDS     ?=#             for page: directories of other runs (their build/matrix/) that are put together
 # Variables for building: BUILD (where the results go), V=1 (show the commands), JOBS, PYTEST_ARGS.
 BUILD      ?= build
@@ -61,7 +62,7 @@ terms     = $(strip $(call term,TEST,,[) $(call term,ROW,[,/) $(call term,COL,/,
 selection = $(if $(terms),-k $(call quote,$(subst $(space), and ,$(terms)))) $(if $(SHARD),--shard $(SHARD))
 pytest    = SEXTANT_BUILD=$(abspath $(BUILD)) $(PYTHON) -m pytest -n 2 testmatrix --progress \
     --junitxml=$(BUILD)/matrix/junit.xml $(strip $(1) $(PYTEST_ARGS))
-executed  = $(PYTHON) mk/executed.py $(BUILD)/matrix/junit.xml
+executed  = $(PYTHON) mk/executed.py $(BUILD)/matrix/junit.xml $(if $(SKIPS),--skips)
 make_page = $(PYTHON) testmatrix/make_page.py $(BUILD)/matrix
 
 SETUP := build/.setup

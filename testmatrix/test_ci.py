@@ -3,6 +3,7 @@
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,34 @@ def test_github_finds_the_cache_that_it_saves() -> None:
             if any("actions/cache" in step.get("uses", "") for step in job["steps"])]
     assert len(jobs) == 2
     assert len({(job["runs-on"], str(job.get("container"))) for job in jobs}) == 1
+
+
+def test_the_job_with_kvm_starts_without_it() -> None:
+    job = yaml.safe_load(GITHUB.read_text())["jobs"]["kvm"]
+    assert job["container"]["options"] == "--privileged"
+    assert [command for command in (step.get("run", "") for step in job["steps"]) if "make matrix" in command] == [
+        "make matrix ROW='kvm-*' SKIPS=1"]
+
+
+SKIPPED = '<skipped type="pytest.skip" message="this machine cannot run kvm-intel: there is no /dev/kvm"/>'
+XFAILED = '<skipped type="pytest.xfail" message="docs/emulators.md#bochs27-mtf"/>'
+ABSENT = '<skipped type="pytest.skip" message="the report of qemu72-EPYC: x2apic is absent"/>'
+
+
+@pytest.mark.parametrize(("ends", "executed", "status", "status_with_skips"), [
+    (["", SKIPPED], 1, 0, 0), ([XFAILED], 1, 0, 0), ([SKIPPED, SKIPPED], 0, 1, 0), ([SKIPPED, ABSENT], 0, 1, 1), ([], 0, 1, 1)],
+    ids=["one", "expected failure", "no machine", "not all", "none"])
+def test_nothing_executed_is_no_success(tmp_path: Path, ends: list[str], executed: int, status: int, status_with_skips: int) -> None:
+    """But where it is asked for, and then it is said all the same."""
+    file = tmp_path / "junit.xml"
+    file.write_text(f"<testsuites><testsuite>{''.join(f'<testcase>{end}</testcase>' for end in ends)}</testsuite></testsuites>")
+    for words, expected in (([], status), (["--skips"], status_with_skips)):
+        answer = subprocess.run([sys.executable, str(ROOT / "mk/executed.py"), str(file), *words], capture_output=True, text=True, check=False,
+                                env={"GITHUB_ACTIONS": "true"})
+        assert answer.returncode == expected
+        assert f"system: {executed} test(s) executed" in answer.stdout
+        assert ("::warning::no system test was executed" in answer.stdout) == (executed == 0)
+        assert ("2: there is no /dev/kvm" in answer.stderr) == (ends == [SKIPPED, SKIPPED])
 
 
 @pytest.mark.parametrize("path", files())
