@@ -16,7 +16,7 @@ JSON       ?=#             1: report prints the JSON object and nothing else
 BARE       ?=#             1: run without Sextant, the guest on the bare emulator
 FUZZ_RUNS  ?= 10000000#    inputs of make fuzz
 # Variables for matrix (make matrix ROW='bochs30-*' COL=auto GUEST=smp); a * at the end stands for anything:
-ROW        ?=#             a host of testmatrix/hosts.toml
+ROW        ?=#             a host of testmatrix/hosts/
 COL        ?=#             a strategy of testmatrix/strategies.toml
 TEST       ?=#             a test function of testmatrix/
 SHARD      ?=#             I/N: the I-th of N groups of equal weight

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The report on the machines of Bochs: what each has, what was tried, what is bound. What hosts.toml knows of them
+"""The report on the machines of Bochs: what each has, what was tried, what is bound. What hosts/ knows of them
 test_report.py looks at, as on every host."""
 
 import os
@@ -16,7 +16,7 @@ from test_cells import expect_refusal
 READER_AWAY = 3.0       # seconds; Bochs prints the whole report in less
 LIARS = ("bochs27-tigerlake", "bochs27-corei7_icelake_u")
 MTF = "vmx_monitor_trap_flag"
-# What hosts.toml says of every model: the columns in which the models differ.
+# What hosts/ says of every model: the columns in which the models differ.
 COLUMNS = {
     "vmx": (MTF, "vmx_ept", "vmx_unrestricted_guest", "vmx_virtualize_apic_accesses",
             "vmx_apic_register_virtualization", "vmx_virtual_interrupt_delivery", "vmx_virtualize_x2apic", "vmx_virtual_nmis",
@@ -41,7 +41,7 @@ def machines(*tags: str) -> list[object]:
 
 @pytest.mark.parametrize("host", machines("bochs", "bochs-refuses", "bochs-model"))
 def test_table(lab: Lab, host: Host) -> None:
-    """Every column of every model: hosts.toml knows it, and the report shows it."""
+    """Every column of every model: hosts/ knows it, and the report shows it."""
     report = lab.report(host)
     columns = COLUMNS["vmx" if "vmx" in host.present else "svm"]
     assert [name for name in columns if name not in host.present + host.absent] == []

@@ -5,6 +5,9 @@ Where the host's own report calls the machine or the strategy unusable, the cell
 report's own reason, a sentence at the head of what it prints, and its exit code. The machines of Bochs: test_bochs_guests.py.
 """
 
+import dataclasses
+from typing import Any
+
 import pytest
 from harness import data, lab, tap
 from harness.data import Cell
@@ -86,7 +89,7 @@ def test_every_guest_is_in_the_matrix() -> None:
 
 
 def test_who_has_what_is_needed(hosts: dict[str, data.Host]) -> None:
-    """A strategy goes where hosts.toml knows that the host has all that it needs, or does not know all that it lacks."""
+    """A strategy goes where hosts/ knows that the host has all that it needs, or does not know all that it lacks."""
     rich, poor = hosts["bochs30-corei7_skylake_x"], hosts["bochs27-corei7_skylake_x"]
     needs, lacks = data.Strategy("a", "", needs=("vmx", "vmx_monitor_trap_flag")), data.Strategy("a", "", lacks=("vmx", "vmx_monitor_trap_flag"))
     assert [row.suits(host) for row in (needs, lacks) for host in (rich, poor)] == [True, False, False, True]
@@ -98,3 +101,19 @@ def test_two_rows_of_one_name_are_for_different_hosts(monkeypatch: pytest.Monkey
     monkeypatch.setattr(data, "strategies", lambda: rows)
     with pytest.raises(data.DataError, match="two rows a are for qemu72-EPYC"):
         data.cells()
+
+
+@pytest.mark.parametrize(("changes", "complaint"), [
+    ({}, None), ({"emulator": "qemu10"}, "it belongs into hosts/qemu10.toml"), ({"outcome": "perhaps"}, "is none of"),
+    ({"needs": "kvm"}, "it belongs into hosts/kvm.toml"), ({"vendor": "amd"}, "needs is"), ({"outcome": "carries"}, "not `carries`"),
+    ({"outcome": "cannot_run"}, "needs the sentence"), ({"tags": ("main", "mian")}, "has no tag mian")])
+def test_a_row_that_is_wrong(main_host: data.Host, changes: dict[str, Any], complaint: str | None) -> None:
+    found = data.complaint_of(dataclasses.replace(main_host, **changes), "qemu72")
+    assert complaint in found if complaint and found else found is complaint
+
+
+def test_every_tag_has_a_host(hosts: dict[str, data.Host]) -> None:
+    """And guests and strategies select by tags that there are."""
+    assert {tag for host in hosts.values() for tag in host.tags} == set(data.tags())
+    with pytest.raises(data.DataError, match="hosts/tags.toml has no tag mian"):
+        data.check_tags("strategies.toml", [data.Strategy("a", "", hosts=("*", "main"), long_hosts=("mian",))])

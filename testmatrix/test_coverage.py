@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Whatever strategy the image carries and a group of machines can have, a test has it bound there.
 
-Groups are the tags of hosts.toml; what a machine can have is what strategies.def asks for and its golden report has. Machines
+Groups are the tags of hosts/; what a machine can have is what strategies.def asks for and its golden report has. Machines
 with KVM have no golden report, because each has its own processor: they are left out.
 """
 

@@ -55,7 +55,7 @@ def test_build_id(lab: Lab, host: Host) -> None:
 
 @pytest.mark.parametrize("host", hosts())
 def test_capabilities(lab: Lab, host: Host) -> None:
-    """What hosts.toml knows of the model."""
+    """What hosts/ knows of the model."""
     report = lab.report(host)
     assert [name for name in host.present if not report.has(name)] == []
     assert [name for name in host.absent if report.has(name)] == []

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the system tests share. tools/runner starts the emulators; these modules make tests of it.
 
-    data.py       hosts.toml, strategies.toml, guests.toml: rows, checked when they are read; the cells of the matrix
+    data.py       hosts/, strategies.toml, guests.toml: rows, checked when they are read; the cells of the matrix
     places.py     where things are: build/matrix/, the artefacts of each test
     cells.py      the pytest plugin: verdicts, artefacts, progress, groups; makes the page at the end
     verdicts.py   the verdicts, and when a skip or an expected failure is legal

@@ -3,8 +3,8 @@
 
     schema, generated, seconds, workers, shards, image     about the run; image: the SHA-256 that all cells agree on
     selected, not_run, complaints                          tests; sentences that fail the run
-    emulators     what each calls itself, by its name in hosts.toml
-    hosts         rows of hosts.toml that have a cell, with their report's key
+    emulators     what each calls itself, by its name in the rows of hosts/
+    hosts         rows of hosts/ that have a cell, with their report's key
     strategies    rows of strategies.toml that have a cell, and the other words that stand in their place in a test's id
     capabilities  id, name, group, source, once for all reports
     reports       by key: what a report says, without what is the same in others

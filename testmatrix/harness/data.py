@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""hosts.toml, strategies.toml, guests.toml: their rows, checked when they are read, and the cells of the matrix."""
+"""hosts/, strategies.toml, guests.toml: their rows, checked when they are read, and the cells of the matrix."""
 
 import dataclasses
+import functools
 import itertools
 import re
 import tomllib
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from runner import machine
 from runner.machine import Host as RunnerHost
 
 HERE = Path(__file__).resolve().parents[1]
@@ -17,6 +19,7 @@ CARRIES = ("runs", "degraded")
 OUTCOMES = (*CARRIES, "cannot_run", "carries")
 VENDORS = ("intel", "amd")
 Row = TypeVar("Row")
+ANY_HOST = "*"
 
 
 class DataError(Exception):
@@ -105,7 +108,7 @@ class Strategy:
         return " ".join(f"{axis}={strategy}" for axis, strategy in self.force.items())
 
     def suits(self, host: Host) -> bool:
-        """As far as hosts.toml knows what the host has."""
+        """As far as hosts/ knows what the host has."""
         return set(self.needs) <= set(host.present) and not (self.lacks and set(self.lacks) <= set(host.present))
 
 
@@ -123,6 +126,17 @@ class Guest:
     needs: str = ""
     shows_x2apic: bool = False
     bare_model: str = "{model}"
+
+
+@dataclass(frozen=True)
+class Tag:
+    """What hosts are selected by."""
+
+    name: str
+    about: str
+
+
+SelectingRow = TypeVar("SelectingRow", Strategy, Guest)
 
 
 @dataclass(frozen=True)
@@ -171,29 +185,56 @@ def is_required(field: "dataclasses.Field[Any]") -> bool:
 
 
 def selects(tags: tuple[str, ...], host: Host) -> bool:
-    return "*" in tags or bool(set(tags) & set(host.tags))
+    return ANY_HOST in tags or bool(set(tags) & set(host.tags))
 
 
 def hosts() -> dict[str, Host]:
-    rows = by_name("hosts.toml", read("hosts.toml", "host", Host))
-    for host in rows.values():
-        if host.outcome not in OUTCOMES:
-            raise DataError(f"hosts.toml: {host.name}: outcome {host.outcome!r} is none of {', '.join(OUTCOMES)}")
-        if host.needs not in ("", "kvm") or bool(host.needs) != (host.vendor in VENDORS):
-            raise DataError(f"hosts.toml: {host.name}: needs is \"kvm\", with the vendor intel or amd, or nothing")
-        if host.outcome == "carries" and not host.needs:
-            raise DataError(f"hosts.toml: {host.name}: what an emulated machine reports is known: not `carries`")
-        if not host.runs and not host.sentence:
-            raise DataError(f"hosts.toml: {host.name}: a host that cannot run a guest needs the sentence that says why")
+    """Those of hosts/EMULATOR.toml, and of hosts/kvm.toml."""
+    rows: list[Host] = []
+    for kind in (*machine.EMULATORS, "kvm"):
+        file = f"hosts/{kind}.toml"
+        for host in read(file, "host", Host):
+            if complaint := complaint_of(host, kind):
+                raise DataError(f"{file}: {host.name}: {complaint}")
+            rows.append(host)
+    return by_name("hosts/", rows)
+
+
+def complaint_of(host: Host, kind: str) -> str | None:
+    """What is wrong with the row; kind: the file where it stands."""
+    if (host.needs or host.emulator) != kind:
+        return f"it belongs into hosts/{host.needs or host.emulator}.toml"
+    if host.outcome not in OUTCOMES:
+        return f"outcome {host.outcome!r} is none of {', '.join(OUTCOMES)}"
+    if host.needs not in ("", "kvm") or bool(host.needs) != (host.vendor in VENDORS):
+        return "needs is \"kvm\", with the vendor intel or amd, or nothing"
+    if host.outcome == "carries" and not host.needs:
+        return "what an emulated machine reports is known: not `carries`"
+    if not host.runs and not host.sentence:
+        return "a host that cannot run a guest needs the sentence that says why"
+    if unknown := set(host.tags) - set(tags()):
+        return f"hosts/tags.toml has no tag {', '.join(sorted(unknown))}"
+    return None
+
+
+@functools.cache
+def tags() -> dict[str, Tag]:
+    return by_name("hosts/tags.toml", read("hosts/tags.toml", "tag", Tag))
+
+
+def check_tags(file: str, rows: list[SelectingRow]) -> list[SelectingRow]:
+    for row in rows:
+        if unknown := {*row.hosts, *row.long_hosts} - {*tags(), ANY_HOST}:
+            raise DataError(f"{file}: {row.name}: hosts/tags.toml has no tag {', '.join(sorted(unknown))}")
     return rows
 
 
 def strategies() -> list[Strategy]:
-    return read("strategies.toml", "strategy", Strategy)
+    return check_tags("strategies.toml", read("strategies.toml", "strategy", Strategy))
 
 
 def guests() -> dict[str, Guest]:
-    return by_name("guests.toml", read("guests.toml", "guest", Guest))
+    return by_name("guests.toml", check_tags("guests.toml", read("guests.toml", "guest", Guest)))
 
 
 def cells() -> list[Cell]:

@@ -38,7 +38,7 @@ def ending(result: Result) -> str:
 
 @dataclass(frozen=True)
 class Record:
-    """emulator: its name in hosts.toml; version: what it calls itself; image_sha256: null when the image was not started from
+    """emulator: its name in the rows of hosts/; version: what it calls itself; image_sha256: null when the image was not started from
     its own file (a bare machine, an ISO); ending: null when the run was given up; seconds: wall time."""
 
     name: str

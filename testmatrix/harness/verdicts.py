@@ -17,7 +17,7 @@ EMULATORS_PAGE = "docs/emulators.md"
 LINK = re.compile(rf"{re.escape(EMULATORS_PAGE)}#([\w-]+)")
 ANCHOR = re.compile(r'<a id="([\w-]+)"></a>')
 
-# The reason of a skip: what the host's own report says, or what a row of hosts.toml needs and this machine lacks.
+# The reason of a skip: what the host's own report says, or what a row of hosts/ needs and this machine lacks.
 REPORT_OF, THIS_MACHINE = "the report of ", "this machine cannot run "
 SKIP_BY_REPORT = re.compile(rf"{REPORT_OF}(\S+): (\w+) is (\w+)")
 SKIP_BY_MACHINE = re.compile(rf"{THIS_MACHINE}(\S+): .+")
@@ -68,7 +68,7 @@ def complaint_of_skip(reason: str) -> str | None:
     """Why a test may not be skipped with this reason; None when it may."""
     if found := SKIP_BY_MACHINE.fullmatch(reason):
         host = data.hosts().get(found[1])
-        return None if host and host.needs else f"hosts.toml has no {found[1]} that needs anything: {reason}"
+        return None if host and host.needs else f"hosts/ has no {found[1]} that needs anything: {reason}"
     if found := SKIP_BY_REPORT.fullmatch(reason):
         states = reported(found[1], found[2])
         return None if states == {found[3]} and found[3] in SKIPPABLE else (

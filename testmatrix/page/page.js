@@ -167,7 +167,7 @@ function reportCommand({ emulator, model, processors, memory, board = 'pc', devi
 function hostView(host) {
     const row = data.hosts[host];
     const report = row && data.reports[row.report];
-    return [paragraph(row ? row.about : 'Tests that start no machine of hosts.toml.'),
+    return [paragraph(row ? row.about : 'Tests that start no machine of testmatrix/hosts/.'),
         row ? paragraph(make('code', {}, `${row.emulator}/${row.model}`), `, ${counted(row.processors, 'CPU')}, ${row.memory} MiB`,
             row.needs ? `; needs ${row.needs}` : '') : null,
         row && !row.needs ? command(reportCommand(row)) : null,
