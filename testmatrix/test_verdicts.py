@@ -8,9 +8,10 @@ from pathlib import Path
 
 import make_page
 import pytest
-from harness import collect, merge, page, runs, shards, verdicts
+from harness import collect, data, golden, merge, page, runs, shards, verdicts
 from harness.data import HERE
-from harness.progress import Progress, clock
+from harness.places import Place
+from harness.progress import Progress, clock, typical
 from harness.runs import Record
 from harness.shards import Shard
 from harness.shared import Shared
@@ -223,7 +224,29 @@ def test_line_that_matters(reason: str, marked: int) -> None:
 
 
 def test_estimate() -> None:
-    progress = Progress({"a": 60.0, "b": 20.0, "c": 20.0}, 2)
-    assert progress.begin(["a", "b", "c"]) == "3 tests, 2 at a time: about 1:00 (by the last run)"
-    assert progress.begin(["b", "c", "new"]).endswith("(1 of them never ran before)")
+    known = {"a": 60.0, "b": 20.0, "c": 20.0}
+    progress = Progress(known, 2)
+    assert progress.begin(["a", "b", "c"], known) == "3 tests, 2 at a time: about 1:00 (by the last run)"
+    assert progress.begin(["b", "c", "new"], known | {"new": 100.0}) == "3 tests, 2 at a time: about 1:40 (1 of them never ran before)"
     assert clock(3723) == "1:02:03"
+
+
+def test_the_estimate_of_a_first_run() -> None:
+    """It is of the size that README.md says, "about two hours": the cells are most of it."""
+    cells = [cell for cell in data.cells() if not cell.host.needs and not (cell.host.is_bochs and golden.takes(cell.host, cell.strategy))]
+    seconds = sum(typical(Place("test_cells::test_cell", *cell.name.split("/"))) for cell in cells)
+    assert 3600 < seconds / 2 < 2.5 * 3600
+    assert typical(Place("test_report::test_axes", "bochs27-ryzen", "report-only", "none")) < 1
+    assert typical(Place("test_ci::test_no_registry_is_named[Jenkinsfile]")) < 1
+
+
+def test_a_first_run_reads_the_weights(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytester.makepyfile(test_inner="import pytest\n@pytest.mark.weight(130)\ndef test_slow(): pass\ndef test_quick(): pass\n")
+    pytester.makeini("[pytest]\nmarkers =\n    weight: seconds\n")
+    monkeypatch.setenv("SEXTANT_BUILD", str(pytester.path / "build"))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), str(HERE.parent / "tools")]))
+    for workers in ("0", "2"):
+        (pytester.path / "build/matrix/durations.json").unlink(missing_ok=True)
+        ended = pytester.runpytest_subprocess("-p", "harness.cells", "-n", workers, "--progress")
+        assert "2 tests" in ended.stdout.str()
+        assert "about 2:10 (2 of them never ran before)" in ended.stdout.str()

@@ -17,7 +17,7 @@ from typing import IO
 import pytest
 
 from . import collect, page, progress, runs, shards, verdicts
-from .places import CELLS, COLLECTED, DURATIONS, MATRIX, SESSION, Place, directory
+from .places import CELLS, COLLECTED, DURATIONS, MATRIX, SESSION, WEIGHTS, Place, directory
 from .verdicts import Verdict
 
 LOCK = pytest.StashKey[IO[str]]()
@@ -69,7 +69,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config.stash[LOCK] = lock
     for place in (CELLS, SESSION):
         shutil.rmtree(place, ignore_errors=True)
-    COLLECTED.unlink(missing_ok=True)
+    for file in (COLLECTED, WEIGHTS):
+        file.unlink(missing_ok=True)
     config.pluginmanager.register(Collector(config), "sextant-collector")
 
 
@@ -77,11 +78,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The heavy ones first, so that the workers end at about the same time; of a shard only what is its own."""
     known = progress.read(DURATIONS)
-    items.sort(key=lambda item: (-weight(item, known), item.nodeid))
+    weights = {item.nodeid: weight(item, known) for item in items}
+    items.sort(key=lambda item: (-weights[item.nodeid], item.nodeid))
+    if config.option.progress and not config.option.collectonly:
+        write_weights(weights)
     if config.option.shard:
         if not is_worker(config) or config.workerinput["workerid"] == "gw0":       # type: ignore[attr-defined]
             runs.write(COLLECTED, [item.nodeid for item in items])
-        mine = shards.members({item.nodeid: weight(item, known) for item in items}, config.option.shard)
+        mine = shards.members(weights, config.option.shard)
         config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in mine])
         items[:] = [item for item in items if item.nodeid in mine]
 
@@ -89,7 +93,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def weight(item: pytest.Item, known: dict[str, float]) -> float:
     """Seconds."""
     marker = item.get_closest_marker("weight")
-    return known.get(item.nodeid, float(marker.args[0]) if marker else 1.0)
+    return known.get(item.nodeid, float(marker.args[0]) if marker else progress.typical(Place.of(item.nodeid)))
+
+
+def write_weights(weights: dict[str, float]) -> None:
+    """Who started the workers has no markers to look at. Every worker writes the same, and nobody reads half of it."""
+    part = WEIGHTS.with_suffix(f".{os.getpid()}")
+    runs.write(part, weights)
+    part.replace(WEIGHTS)
 
 
 # ---- one test, in the process that runs it ----
@@ -200,7 +211,7 @@ class Collector:
     def begin(self, selected: list[str]) -> None:
         self.selected = selected
         if self.progress:
-            self.say(self.progress.begin(selected))
+            self.say(self.progress.begin(selected, progress.read(WEIGHTS)))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:

@@ -188,6 +188,7 @@ def selects(tags: tuple[str, ...], host: Host) -> bool:
     return ANY_HOST in tags or bool(set(tags) & set(host.tags))
 
 
+@functools.cache
 def hosts() -> dict[str, Host]:
     """Those of hosts/EMULATOR.toml, and of hosts/kvm.toml."""
     rows: list[Host] = []

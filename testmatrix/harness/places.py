@@ -14,6 +14,7 @@ MATRIX = BUILD / "matrix"
 CELLS = MATRIX / "cells"
 SESSION = MATRIX / "session"            # what is measured once a session
 DURATIONS = MATRIX / "durations.json"
+WEIGHTS = MATRIX / "weights.json"       # of this run's tests: their durations, or what is expected of them
 COLLECTED = MATRIX / "collected.json"   # of a shard: all tests, before the others' were left out
 PARAMETERS = re.compile(r"\[(.*)\]$")
 

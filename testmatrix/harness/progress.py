@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""How far a run is, and how long it will take by the durations of the runs before."""
+"""How far a run is, and how long it will take: by the durations of the runs before, or else by what tests typically take."""
 
 import json
 import time
 from collections import Counter
 from pathlib import Path
 
+from . import data, kvm
+from .places import Place
+
 INTERVAL = 15.0         # seconds between lines
-UNKNOWN = 3.0           # seconds for a test that never ran, when none ever did
+# Seconds for a test that never ran and has no weight: by the emulator, for one that reads what others have measured, and for one
+# that starts no machine.
+TYPICAL = {"qemu72": 1.5, "qemu10": 1.5, "bochs27": 8.0, "bochs30": 5.0}
+REPORT_ONLY, NO_MACHINE, SKIPPED = 0.5, 0.3, 0.05
+NO_GUEST = "none"
 
 
 def read(path: Path) -> dict[str, float]:
@@ -23,31 +30,41 @@ def write(path: Path, durations: dict[str, float]) -> None:
     path.write_text(json.dumps(read(path) | durations, indent=0, sort_keys=True) + "\n")
 
 
+def typical(place: Place) -> float:
+    host = data.hosts().get(place.host)
+    if not host:
+        return NO_MACHINE
+    if host.needs and kvm.lack(host.vendor):
+        return SKIPPED
+    return REPORT_ONLY if place.guest == NO_GUEST else TYPICAL[host.emulator]
+
+
 def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
 
 
 class Progress:
-    """known: seconds by test."""
+    """known: seconds by test, of the runs before."""
 
     def __init__(self, known: dict[str, float], workers: int) -> None:
         self.known, self.workers = known, workers
-        self.average = sum(known.values()) / len(known) if known else UNKNOWN
+        self.weights: dict[str, float] = {}
         self.left: set[str] = set()
         self.total = 0
         self.verdicts: Counter[str] = Counter()
         self.started = self.said = time.monotonic()
 
-    def begin(self, tests: list[str]) -> str:
-        self.left, self.total = set(tests), len(tests)
+    def begin(self, tests: list[str], weights: dict[str, float]) -> str:
+        """weights: seconds by test, known or typical."""
+        self.left, self.total, self.weights = set(tests), len(tests), weights
         new = sum(test not in self.known for test in tests)
         basis = "by the last run" if not new else f"{new} of them never ran before"
         return f"{self.total} tests, {self.workers} at a time: about {clock(self.estimate())} ({basis})"
 
     def estimate(self) -> float:
         """Seconds. The longest test is a floor, however many workers there are."""
-        seconds = [self.known.get(test, self.average) for test in self.left]
+        seconds = [self.weights.get(test, NO_MACHINE) for test in self.left]
         return max(sum(seconds) / self.workers, max(seconds, default=0.0))
 
     def ended(self, test: str, verdict: str) -> str | None:
