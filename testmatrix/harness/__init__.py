@@ -19,11 +19,12 @@
     decoder.py    what cpuid(1) reads in the report's raw part
     manual.py     what the bits of registers mean, read from the manuals a second time
     golden.py     what a host's report said when somebody last looked
+    models.py     the processor models that an emulator says it has
     kvm.py        whether this machine can run the hosts that need KVM
     tap.py        the lines of a test guest
     linux.py      a Linux guest: its shell, its kernel's messages
     debugger.py   QEMU's gdb stub: physical memory
     images.py     guest files that are wrong in a chosen way
-    bochs.py      bochs.toml: what Bochs does wrong by itself
+    bochs.py      bochs.toml: what Bochs does wrong by itself, and its models that are no hosts
     counters.py   exit statistics, as printed and as the guest reads them
 """

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""bochs.toml: the known mistakes of the machines of Bochs, and how a guest's lines are compared where there are some."""
+"""bochs.toml: the known mistakes of the machines of Bochs, its models that are no hosts, and how a guest's lines are
+compared where there are some."""
 
 import fnmatch
 import re
 import tomllib
 from dataclasses import dataclass
+from typing import Any
 
 from .data import HERE
 from .tap import RESULT
@@ -54,8 +56,17 @@ class Said:
         return self.lines[:-1] if self.end else self.lines
 
 
+def read() -> dict[str, Any]:
+    return tomllib.loads((HERE / "bochs.toml").read_text())
+
+
+def without_virtualization(emulator: str) -> set[str]:
+    """The models that are no hosts."""
+    return set(read()["without_virtualization"][emulator])
+
+
 def known(host: str, guest: str, strategy: str = "auto") -> list[Known]:
-    document = tomllib.loads((HERE / "bochs.toml").read_text())
+    document = read()
     rows = [Known(**(row | {"hosts": tuple(row["hosts"])})) for row in document["known"]]
     if wrong := [row for row in rows if row.side not in SIDES or bool(row.lines) == bool(row.ends)]:
         raise ValueError(f"bochs.toml: side is none of {', '.join(SIDES)}, or not one of lines and ends is there: {wrong}")
