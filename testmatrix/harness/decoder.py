@@ -78,6 +78,7 @@ SVM = (             # leaf 0x8000000a, where it exists
     ("8000000a/edx", "IBS virtualization", "svm_ibs_virt"),
     ("8000000a/edx", "guest SVME addr check", "svm_vmcb_address_check"),
 )
+ROWS = COMMON + SOMETIMES + AMD + SVM
 AMD_VENDORS = ("AuthenticAMD", "HygonGenuine")
 PRESENT = ("advertised", "verified", "broken", "forced")
 
