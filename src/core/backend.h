@@ -47,7 +47,7 @@ struct execution_state {
     uint8_t privilege;          /* CPL */
 };
 
-/* What a step changes. */
+/* What a step changes. Passed in general registers. */
 struct step_registers {
     uint64_t rflags, dr6;
 };
@@ -114,9 +114,9 @@ struct backend {
     void (*interrupt_shadow_write)(struct cpu *cpu, uint64_t shadow);
     /* RFLAGS and DR6 at once, for a step. step_prepare also ends blocking by STI or MOV SS, and makes
      * every exception but NMI exit; step_restore makes those exit again that always do. */
-    void (*step_read)(struct cpu *cpu, struct step_registers *out);
-    void (*step_prepare)(struct cpu *cpu, const struct step_registers *in);
-    void (*step_restore)(struct cpu *cpu, const struct step_registers *in);
+    struct step_registers (*step_read)(struct cpu *cpu);
+    void (*step_prepare)(struct cpu *cpu, struct step_registers registers);
+    void (*step_restore)(struct cpu *cpu, struct step_registers registers);
     /* Exceptions that exit besides those that always do: a bit per vector. */
     void (*exceptions_intercept)(struct cpu *cpu, uint32_t vectors);
     /* Exit when the guest is about to execute IRET (SVM) or can take an NMI (VMX). */

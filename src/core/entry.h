@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What both backends ask before every VM entry: one word per CPU, which is 0 as long as the guest can be
+/* What both backends' run.S ask before every VM entry: one word per CPU, which is 0 as long as the guest can be
  * entered as it is. It only says that somebody has to look; what there is to do stands where it always
  * does (the mailbox, the rendezvous, the events), and is written before the word. */
 #ifndef SEXTANT_CORE_ENTRY_H
@@ -19,12 +19,6 @@
 static inline void entry_post(struct cpu *cpu)
 {
     atomic_fetch_or_explicit(&cpu->entry_work, ENTRY_POSTED, memory_order_release);
-}
-
-/* False: nothing is posted, nobody calls, no event waits. On `cpu`, exit context. */
-static inline bool entry_has_work(const struct cpu *cpu)
-{
-    return atomic_load_explicit(&cpu->entry_work, memory_order_relaxed) != 0;
 }
 
 /* The CPU looks now, at everything; what comes later is posted anew. On `cpu`, exit context. */

@@ -9,19 +9,16 @@
 #include "core/cpu.h"
 #include "x2apic/base.h"
 
-/* The same for hidden memory alone. */
-bool guest_hidden_fault(struct cpu *cpu, uint64_t guest_physical, bool write);
-
-/* The guest's access to a guest-physical address was refused: hands it to the APIC strategy or to
- * hidden memory. False when it is neither, and the backend has to map what lies there. Exit context of the CPU
- * named. */
-static inline bool guest_nested_fault(struct cpu *cpu, uint64_t guest_physical, bool write)
+/* True when a guest-physical address that was refused is on the page of this CPU's own local APIC: then
+ * guest_apic_page(cpu)->fault() is for it. Exit context of the CPU named, like the next. */
+static inline bool guest_is_own_apic(const struct cpu *cpu, uint64_t guest_physical)
 {
-    if (cpu->apic.mode != APIC_MODE_XAPIC
-        || (guest_physical & ~UINT64_C(0xfff)) != cpu->apic.base)
-        return guest_hidden_fault(cpu, guest_physical, write);
-    guest_apic_page(cpu)->fault(cpu, guest_physical, write);
-    return true;
+    return cpu->apic.mode == APIC_MODE_XAPIC
+           && (guest_physical & ~UINT64_C(0xfff)) == cpu->apic.base;
 }
+
+/* Hands any other access that was refused to hidden memory. False when it is none, and the backend has to map
+ * what lies there. */
+bool guest_hidden_fault(struct cpu *cpu, uint64_t guest_physical, bool write);
 
 #endif

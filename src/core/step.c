@@ -27,21 +27,23 @@ static COLD bool if_is_kept(struct cpu *cpu)
  * handler. */
 void step_begin(struct cpu *cpu, uint32_t owner, bool loads_rflags)
 {
+    struct step_state *step = &cpu->step;
+
     if (loads_rflags)
-        cpu->step.keeps_if = if_is_kept(cpu);
+        step->keeps_if = if_is_kept(cpu);
+    step->dismissed &= ~owner;
     if (step_active(cpu)) {
-        cpu->step.loads_rflags |= loads_rflags;
-    } else {
-        cpu->step.loads_rflags = loads_rflags;
-        cpu->step.delivery = cpu->interrupted.valid;
-        cpu->step.owners = owner;
-        if (cpu->step.delivery)
-            backend->exit_after_delivery(cpu);
-        else
-            binding.step->begin(cpu);
+        step->loads_rflags |= loads_rflags;
+        step->owners |= owner;
+        return;
     }
-    cpu->step.owners |= owner;
-    cpu->step.dismissed &= ~owner;
+    step->loads_rflags = loads_rflags;
+    step->delivery = cpu->interrupted.valid;
+    step->owners = owner;
+    if (step->delivery)
+        backend->exit_after_delivery(cpu);
+    else
+        binding.step->begin(cpu);
 }
 
 void step_dismiss(struct cpu *cpu, uint32_t owner)
@@ -65,13 +67,8 @@ void step_delivery_ended(struct cpu *cpu)
         step_finish(cpu);
 }
 
-void step_finish(struct cpu *cpu)
+static COLD void tell_finished(struct cpu *cpu, uint32_t owners)
 {
-    uint32_t owners = take_owners(cpu);
-
-    cpu->counters[COUNTER_STEP]++;
-    if (!cpu->step.delivery)
-        binding.step->finish(cpu);
     if (owners & STEP_OWNER_HIDDEN)
         hidden_step_finished(cpu);
     if (owners & STEP_OWNER_IRET)
@@ -80,6 +77,19 @@ void step_finish(struct cpu *cpu)
         guest_apic_page(cpu)->step_finished(cpu);
     if (owners & STEP_OWNER_SELFTEST)
         selftest_step_ended(cpu, true);
+}
+
+void step_finish(struct cpu *cpu)
+{
+    uint32_t owners = take_owners(cpu);
+
+    cpu->counters[COUNTER_STEP]++;
+    if (!cpu->step.delivery)
+        binding.step->finish(cpu);
+    if (owners == STEP_OWNER_APIC)
+        guest_apic_page(cpu)->step_finished(cpu);
+    else
+        tell_finished(cpu, owners);
 }
 
 void step_cancel(struct cpu *cpu)

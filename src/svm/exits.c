@@ -86,12 +86,20 @@ static void exit_io(struct cpu *cpu, struct vmcb *vmcb)
         cpu->registers->rax = size == 4 ? result : (rax & ~mask) | result;
 }
 
+static COLD void other_page(struct cpu *cpu, const struct vmcb *vmcb)
+{
+    if (!guest_hidden_fault(cpu, vmcb->exit_info2, vmcb->exit_info1 & NPF_WRITE)
+        && !svm_npt_fill(cpu, vmcb->exit_info2))
+        event_raise_gp(cpu);
+}
+
 static SEPARATE void exit_nested_page(struct cpu *cpu, struct vmcb *vmcb)
 {
     cpu->counters[COUNTER_EXIT_NESTED_PAGE]++;
-    if (!guest_nested_fault(cpu, vmcb->exit_info2, vmcb->exit_info1 & NPF_WRITE)
-        && !svm_npt_fill(cpu, vmcb->exit_info2))
-        event_raise_gp(cpu);
+    if (guest_is_own_apic(cpu, vmcb->exit_info2))
+        guest_apic_page(cpu)->fault(cpu, vmcb->exit_info2, vmcb->exit_info1 & NPF_WRITE);
+    else
+        other_page(cpu, vmcb);
 }
 
 /* The NMI is still pending: the host takes it as soon as it may. */

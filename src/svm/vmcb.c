@@ -239,30 +239,29 @@ void svm_interrupt_shadow_write(struct cpu *cpu, uint64_t shadow)
     vmcb->interrupt_shadow = (vmcb->interrupt_shadow & ~INTERRUPT_SHADOW) | shadow;
 }
 
-void svm_step_read(struct cpu *cpu, struct step_registers *out)
+struct step_registers svm_step_read(struct cpu *cpu)
 {
     const struct vmcb *vmcb = vmcb_of(cpu);
 
-    out->rflags = vmcb->rflags;
-    out->dr6 = vmcb->dr6;
+    return (struct step_registers){ .rflags = vmcb->rflags, .dr6 = vmcb->dr6 };
 }
 
-void svm_step_prepare(struct cpu *cpu, const struct step_registers *in)
+void svm_step_prepare(struct cpu *cpu, struct step_registers registers)
 {
     struct vmcb *vmcb = vmcb_of(cpu);
 
-    vmcb->rflags = in->rflags;
-    vmcb->dr6 = in->dr6;
+    vmcb->rflags = registers.rflags;
+    vmcb->dr6 = registers.dr6;
     vmcb->interrupt_shadow &= ~INTERRUPT_SHADOW;
     vmcb->intercept_exceptions = ALL_BUT_NMI;
 }
 
-void svm_step_restore(struct cpu *cpu, const struct step_registers *in)
+void svm_step_restore(struct cpu *cpu, struct step_registers registers)
 {
     struct vmcb *vmcb = vmcb_of(cpu);
 
-    vmcb->rflags = in->rflags;
-    vmcb->dr6 = in->dr6;
+    vmcb->rflags = registers.rflags;
+    vmcb->dr6 = registers.dr6;
     vmcb->intercept_exceptions = always_intercepted();
 }
 

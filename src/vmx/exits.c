@@ -108,16 +108,41 @@ static void settle_after_fault(struct cpu *cpu, uint64_t qualification)
         vmx_interrupt_shadow_write(cpu, 0);
 }
 
-static void exit_ept_violation(struct cpu *cpu, const struct past_exit *exit)
+static COLD void other_page(struct cpu *cpu, uint64_t physical, bool write)
+{
+    if (!guest_hidden_fault(cpu, physical, write) && !vmx_ept_fill(cpu, physical))
+        event_raise_gp(cpu);
+}
+
+static inline void refused_page(struct cpu *cpu, bool write)
 {
     uint64_t physical = vmcs_read_known(VMCS_GUEST_PHYSICAL_ADDRESS);
 
-    cpu->counters[COUNTER_EXIT_NESTED_PAGE]++;
+    if (guest_is_own_apic(cpu, physical))
+        guest_apic_page(cpu)->fault(cpu, physical, write);
+    else
+        other_page(cpu, physical, write);
+}
+
+static COLD void refused_page_specially(struct cpu *cpu, const struct past_exit *exit)
+{
     vmx_take_interrupted(cpu);
     settle_after_fault(cpu, exit->info);
-    if (!guest_nested_fault(cpu, physical, exit->info & QUALIFICATION_EPT_WRITE)
-        && !vmx_ept_fill(cpu, physical))
-        event_raise_gp(cpu);
+    refused_page(cpu, exit->info & QUALIFICATION_EPT_WRITE);
+}
+
+static void exit_ept_violation(struct cpu *cpu, const struct past_exit *exit)
+{
+    bool special = (vmcs_read_known(VMCS_IDT_VECTORING) & INTERRUPTION_VALID)
+                 | (exit->info & QUALIFICATION_EPT_NMI_UNBLOCKED)
+                 | (vmcs_read_known(VMCS_GUEST_PENDING_DEBUG) & PENDING_DEBUG_BS);
+
+    cpu->counters[COUNTER_EXIT_NESTED_PAGE]++;
+    cpu->interrupted.valid = false;
+    if (special)
+        refused_page_specially(cpu, exit);
+    else
+        refused_page(cpu, exit->info & QUALIFICATION_EPT_WRITE);
 }
 
 static void exit_apic_access(struct cpu *cpu, const struct past_exit *exit)

@@ -358,26 +358,26 @@ void vmx_interrupt_shadow_write(struct cpu *cpu, uint64_t shadow)
         vmcs_write(VMCS_GUEST_PENDING_DEBUG, pending & ~(uint64_t)PENDING_DEBUG_BS);
 }
 
-void vmx_step_read(struct cpu *cpu, struct step_registers *out)
+struct step_registers vmx_step_read(struct cpu *cpu)
 {
     (void)cpu;
-    out->rflags = vmcs_read_known(VMCS_GUEST_RFLAGS);
-    out->dr6 = dr6_read();
+    return (struct step_registers){ .rflags = vmcs_read_known(VMCS_GUEST_RFLAGS),
+                                    .dr6 = dr6_read() };
 }
 
-void vmx_step_prepare(struct cpu *cpu, const struct step_registers *in)
+void vmx_step_prepare(struct cpu *cpu, struct step_registers registers)
 {
-    vmcs_write_known(VMCS_GUEST_RFLAGS, in->rflags);
-    dr6_write(in->dr6);
+    vmcs_write_known(VMCS_GUEST_RFLAGS, registers.rflags);
+    dr6_write(registers.dr6);
     vmx_interrupt_shadow_write(cpu, 0);
     vmcs_write_known(VMCS_EXCEPTION_BITMAP, ALL_BUT_NMI);
 }
 
-void vmx_step_restore(struct cpu *cpu, const struct step_registers *in)
+void vmx_step_restore(struct cpu *cpu, struct step_registers registers)
 {
     (void)cpu;
-    vmcs_write_known(VMCS_GUEST_RFLAGS, in->rflags);
-    dr6_write(in->dr6);
+    vmcs_write_known(VMCS_GUEST_RFLAGS, registers.rflags);
+    dr6_write(registers.dr6);
     vmcs_write_known(VMCS_EXCEPTION_BITMAP, intercepted());
 }
 

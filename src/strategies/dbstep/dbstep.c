@@ -16,27 +16,31 @@
 
 #define STEP_FLAGS          (RFLAGS_TF | RFLAGS_IF)
 
-static void begin(struct cpu *cpu)
+static COLD void trace_branches(struct cpu *cpu, bool on)
 {
-    struct step_state *step = &cpu->step;
-    struct step_registers registers;
-
-    backend->step_read(cpu, &registers);
-    step->saved_rflags = registers.rflags;
-    step->saved_dr6 = registers.dr6;
-    registers.rflags = (registers.rflags & ~RFLAGS_IF) | RFLAGS_TF | RFLAGS_RF;
-    registers.dr6 = DR6_INIT;
-    backend->step_prepare(cpu, &registers);
-    if (cpu->guest_debug_control & DEBUGCTL_BTF)
-        backend->register_write(cpu, GUEST_DEBUG_CONTROL,
-                                cpu->guest_debug_control & ~DEBUGCTL_BTF);
+    backend->register_write(cpu, GUEST_DEBUG_CONTROL,
+                            on ? cpu->guest_debug_control
+                               : cpu->guest_debug_control & ~DEBUGCTL_BTF);
 }
 
-static void restore(struct cpu *cpu, const struct step_registers *registers)
+static void begin(struct cpu *cpu)
 {
-    backend->step_restore(cpu, registers);
+    struct step_registers registers = backend->step_read(cpu);
+
+    cpu->step.saved_rflags = registers.rflags;
+    cpu->step.saved_dr6 = registers.dr6;
+    registers.rflags = (registers.rflags & ~RFLAGS_IF) | RFLAGS_TF | RFLAGS_RF;
+    registers.dr6 = DR6_INIT;
     if (cpu->guest_debug_control & DEBUGCTL_BTF)
-        backend->register_write(cpu, GUEST_DEBUG_CONTROL, cpu->guest_debug_control);
+        trace_branches(cpu, false);
+    backend->step_prepare(cpu, registers);
+}
+
+static void restore(struct cpu *cpu, struct step_registers registers)
+{
+    if (cpu->guest_debug_control & DEBUGCTL_BTF)
+        trace_branches(cpu, true);
+    backend->step_restore(cpu, registers);
 }
 
 /* Breakpoints of the guest that the instruction hit: the low bits of DR6 that DR7 enables. DR6 shows
@@ -53,52 +57,51 @@ static uint64_t enabled_hits(struct cpu *cpu, uint64_t dr6)
 }
 
 /* The instruction has loaded RFLAGS, or the guest's own debugging traps for it. */
-static COLD void finish_specially(struct cpu *cpu, struct step_registers *registers)
+static COLD void finish_specially(struct cpu *cpu, struct step_registers registers)
 {
     struct step_state *step = &cpu->step;
     bool guest_steps = guest_single_steps(cpu, step->saved_rflags);
-    bool traps = guest_steps || enabled_hits(cpu, registers->dr6);
-    uint64_t restored = 0, dr6 = registers->dr6;
+    bool traps = guest_steps || enabled_hits(cpu, registers.dr6);
+    uint64_t restored = 0, dr6 = registers.dr6;
 
     if (!step->loads_rflags)
         restored = STEP_FLAGS;
     else if (step->keeps_if)
         restored = RFLAGS_IF;
-    registers->rflags = (registers->rflags & ~restored) | (step->saved_rflags & restored);
-    registers->dr6 = step->saved_dr6;
+    registers.rflags = (registers.rflags & ~restored) | (step->saved_rflags & restored);
+    registers.dr6 = step->saved_dr6;
     if (traps)
-        registers->dr6 = (step->saved_dr6 & ~DR6_B0_B3) | (dr6 & DR6_B0_B3)
-                       | (guest_steps ? DR6_BS : 0);
+        registers.dr6 = (step->saved_dr6 & ~DR6_B0_B3) | (dr6 & DR6_B0_B3)
+                      | (guest_steps ? DR6_BS : 0);
     restore(cpu, registers);
     if (traps)
         event_raise(cpu, VECTOR_DB, false, 0);
 }
 
-static void finish(struct cpu *cpu)
+static inline void put_back(struct cpu *cpu, struct step_registers registers)
 {
-    struct step_state *step = &cpu->step;
-    struct step_registers registers;
+    const struct step_state *step = &cpu->step;
 
-    backend->step_read(cpu, &registers);
-    step->cause_shown = registers.dr6 & DR6_BS;
-    if (step->saved_rflags & RFLAGS_TF || registers.dr6 & DR6_B0_B3 || step->loads_rflags) {
-        finish_specially(cpu, &registers);
-        return;
-    }
     registers.rflags = (registers.rflags & ~STEP_FLAGS) | (step->saved_rflags & STEP_FLAGS);
     registers.dr6 = step->saved_dr6;
-    restore(cpu, &registers);
+    restore(cpu, registers);
+}
+
+static void finish(struct cpu *cpu)
+{
+    struct step_registers registers = backend->step_read(cpu);
+    struct step_state *step = &cpu->step;
+
+    step->cause_shown = registers.dr6 & DR6_BS;
+    if ((step->saved_rflags & RFLAGS_TF) | (registers.dr6 & DR6_B0_B3) | step->loads_rflags)
+        finish_specially(cpu, registers);
+    else
+        put_back(cpu, registers);
 }
 
 static void cancel(struct cpu *cpu)
 {
-    struct step_state *step = &cpu->step;
-    struct step_registers registers;
-
-    backend->step_read(cpu, &registers);
-    registers.rflags = (registers.rflags & ~STEP_FLAGS) | (step->saved_rflags & STEP_FLAGS);
-    registers.dr6 = step->saved_dr6;
-    restore(cpu, &registers);
+    put_back(cpu, backend->step_read(cpu));
 }
 
 const struct step_operations dbstep_operations = {

@@ -16,20 +16,19 @@
 
 static void begin(struct cpu *cpu)
 {
-    struct step_registers registers;
+    struct step_registers registers = backend->step_read(cpu);
 
-    backend->step_read(cpu, &registers);
     cpu->step.saved_rflags = registers.rflags;
     registers.rflags = (registers.rflags & ~RFLAGS_IF) | RFLAGS_RF;
-    backend->step_prepare(cpu, &registers);
     vmx_control_set(cpu, CAPABILITY_VMX_MONITOR_TRAP_FLAG, true);
+    backend->step_prepare(cpu, registers);
 }
 
-static void restore(struct cpu *cpu, struct step_registers *registers)
+static void restore(struct cpu *cpu, struct step_registers registers)
 {
     if (!cpu->step.loads_rflags || cpu->step.keeps_if)
-        registers->rflags = (registers->rflags & ~RFLAGS_IF)
-                          | (cpu->step.saved_rflags & RFLAGS_IF);
+        registers.rflags = (registers.rflags & ~RFLAGS_IF)
+                         | (cpu->step.saved_rflags & RFLAGS_IF);
     vmx_control_set(cpu, CAPABILITY_VMX_MONITOR_TRAP_FLAG, false);
     backend->step_restore(cpu, registers);
 }
@@ -40,13 +39,12 @@ static void finish(struct cpu *cpu)
     uint64_t pending = vmcs_read(VMCS_GUEST_PENDING_DEBUG);
     bool guest_steps = guest_single_steps(cpu, cpu->step.saved_rflags);
     bool traps = guest_steps || pending & (PENDING_DEBUG_BS | PENDING_DEBUG_ENABLED);
-    struct step_registers registers;
+    struct step_registers registers = backend->step_read(cpu);
 
-    backend->step_read(cpu, &registers);
     if (traps)
         registers.dr6 = (registers.dr6 & ~DR6_B0_B3) | (pending & DR6_B0_B3)
                       | (guest_steps ? DR6_BS : 0);
-    restore(cpu, &registers);
+    restore(cpu, registers);
     if (!traps)
         return;
     vmcs_write(VMCS_GUEST_PENDING_DEBUG, 0);
@@ -55,11 +53,8 @@ static void finish(struct cpu *cpu)
 
 static void cancel(struct cpu *cpu)
 {
-    struct step_registers registers;
-
     cpu->step.loads_rflags = false;
-    backend->step_read(cpu, &registers);
-    restore(cpu, &registers);
+    restore(cpu, backend->step_read(cpu));
 }
 
 const struct step_operations mtf_operations = {
