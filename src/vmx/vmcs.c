@@ -304,22 +304,23 @@ bool vmx_pdptes_read(struct cpu *cpu, uint64_t pointers[4])
 }
 
 /* A single step can only be pending where TF is set. */
-static COLD void advance_specially(struct cpu *cpu)
+static COLD void advance_specially(struct cpu *cpu, uint64_t rflags)
 {
-    uint64_t rflags = vmcs_read(VMCS_GUEST_RFLAGS);
-
-    if (rflags & RFLAGS_RF)
-        vmcs_write(VMCS_GUEST_RFLAGS, rflags & ~RFLAGS_RF);
     if (rflags & RFLAGS_TF || vmx_interrupt_shadow_read(cpu))
         vmx_interrupt_shadow_write(cpu, 0);
     guest_trap(cpu, rflags);
 }
 
+/* What exits like a fault has RF set. */
 void vmx_advance(struct cpu *cpu, uint64_t next_rip)
 {
+    uint64_t rflags = vmcs_read_known(VMCS_GUEST_RFLAGS);
+
     vmcs_write_known(VMCS_GUEST_RIP, next_rip);
-    if (vmx_advance_is_special(cpu))
-        advance_specially(cpu);
+    if (rflags & RFLAGS_RF)
+        vmcs_write_known(VMCS_GUEST_RFLAGS, rflags & ~RFLAGS_RF);
+    if (vmx_advance_is_special(cpu, rflags, 0))
+        advance_specially(cpu, rflags);
 }
 
 /* Outside 64-bit code RIP has 32 bits, which matters where they overflow. */

@@ -114,14 +114,13 @@ void vmx_exit_within(struct cpu *cpu, uint32_t units);
 #define VMX_NEVER UINT32_MAX
 void vmx_reset_events(struct cpu *cpu);
 
-/* True where going past an instruction means more than its length, which only exits of instructions have: RF, a
- * trap, the interrupt shadow. */
-WITHIN bool vmx_advance_is_special(const struct cpu *cpu)
+/* True where going past an instruction means more than another RIP: a trap, the interrupt shadow; or one of
+ * `flags` is set. */
+WITHIN bool vmx_advance_is_special(const struct cpu *cpu, uint64_t rflags, uint64_t flags)
 {
-    uint64_t rflags = vmcs_read_known(VMCS_GUEST_RFLAGS);
     uint64_t shadow = vmcs_read_known(VMCS_GUEST_INTERRUPTIBILITY);
 
-    return (rflags & (RFLAGS_RF | RFLAGS_TF))
+    return (rflags & (RFLAGS_TF | flags))
            | (shadow & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)) | cpu->step.owners;
 }
 
@@ -132,7 +131,8 @@ WITHIN bool vmx_goes_on(struct cpu *cpu, const struct past_exit *exit)
     uint32_t length = (uint32_t)vmcs_read_known(VMCS_EXIT_INSTRUCTION_LENGTH);
     uint64_t next = exit->rip + length;
 
-    if ((uint32_t)next < length || vmx_advance_is_special(cpu))
+    if ((uint32_t)next < length
+        || vmx_advance_is_special(cpu, vmcs_read_known(VMCS_GUEST_RFLAGS), RFLAGS_RF))
         return false;
     vmcs_write_known(VMCS_GUEST_RIP, next);
     return true;
