@@ -19,6 +19,7 @@ struct machine {
     bool interrupts_need_if;    /* no exit for one while a guest that was entered with IF=0 keeps that */
     bool exceptions_exit;       /* an exit behind the delivery of one saves where it was raised: VMX on Bochs */
     bool halt_needs_exit;       /* a virtual interrupt does not wake a guest that halts with it requested */
+    bool init_is_kept;          /* an INIT to a CPU that waits for a SIPI in hardware comes after it: VMX on Bochs */
     bool x2apic;                /* the processor has it, whether or not the guest sees it */
     bool x2apic_only;           /* guest.x2apic=only: every CPU starts in x2APIC mode and stays */
     uint8_t physical_address_bits;  /* without those that choose a key of memory encryption */

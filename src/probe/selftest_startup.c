@@ -14,6 +14,7 @@
 #include "apic/local.h"
 #include "core/backend.h"
 #include "core/cpu.h"
+#include "core/machine.h"
 #include "core/smp.h"
 #include "core/vcpu.h"
 #include "probe/selftest.h"
@@ -30,7 +31,7 @@
 #define ROUNDS              8           /* of INIT and SIPI back to back */
 #define ROUND_PATIENCE      10000       /* microseconds until a SIPI counts as lost */
 
-enum phase { PHASE_BEFORE, PHASE_SPINS, PHASE_WAITS, PHASE_DONE, PHASE_FAILED };
+enum phase { PHASE_BEFORE, PHASE_SPINS, PHASE_WAITS, PHASE_WAITS_AGAIN, PHASE_DONE, PHASE_FAILED };
 
 const char selftest_startup_limited[] =
     "it works, but a SIPI right after an INIT is lost here: for those who ask only";
@@ -81,8 +82,26 @@ static void take_sipi(struct cpu *cpu)
         fail("a CPU in the wait-for-SIPI state exited for something else");
     else if (actions.next != STARTUP_SIPI_VECTOR || actions.vector != TEST_VECTOR)
         fail("the VM exit of a SIPI does not tell its vector");
-    else
-        atomic_store(&phase, PHASE_DONE);
+}
+
+/* A CPU that waits drops an INIT (SDM Vol 3: VM Entries > Special Features of VM Entry > Activity State).
+ * One that is kept exits when the CPU runs again. */
+static void take_init_while_waiting(struct cpu *cpu)
+{
+    uint64_t inits = cpu->counters[COUNTER_EXIT_INIT];
+
+    binding.startup->wait(cpu);
+    atomic_store(&phase, PHASE_WAITS_AGAIN);
+    selftest_enter(cpu);
+    startup_take(&cpu->mailbox);
+    if (cpu->counters[COUNTER_EXIT_SIPI] != 2) {
+        fail("an INIT to a CPU in the wait-for-SIPI state caused a VM exit");
+        return;
+    }
+    selftest_reset(cpu, selftest_nop);
+    selftest_enter(cpu);
+    machine.init_is_kept = cpu->counters[COUNTER_EXIT_INIT] != inits;
+    atomic_store(&phase, PHASE_DONE);
 }
 
 /* On the other CPU. An INIT that is still held takes effect when virtualization is turned off. */
@@ -96,6 +115,8 @@ static void target(struct cpu *cpu)
     selftest_map(cpu);
     if (take_init(cpu))
         take_sipi(cpu);
+    if (atomic_load(&phase) == PHASE_WAITS)
+        take_init_while_waiting(cpu);
     cpu_forget_exits(cpu);
     if (atomic_load(&phase) == PHASE_FAILED)
         backend->disable(cpu);
@@ -176,7 +197,8 @@ static void send(struct cpu *to, uint32_t command)
 static const char *give_up(struct cpu *other)
 {
     const char *sentence = atomic_load(&phase) == PHASE_FAILED ? problem
-        : atomic_load(&phase) == PHASE_WAITS ? "a SIPI did not cause a VM exit"
+        : atomic_load(&phase) == PHASE_WAITS || atomic_load(&phase) == PHASE_WAITS_AGAIN
+        ? "a SIPI did not cause a VM exit"
         : "the other CPU did not answer";
 
     if (!smp_restart(other))
@@ -196,6 +218,10 @@ const char *selftest_startup(struct cpu *cpu)
     send(other, ICR_INIT_ASSERT);
     if (!reached(PHASE_WAITS))
         return give_up(other);
+    send(other, ICR_SIPI | TEST_VECTOR);
+    if (!reached(PHASE_WAITS_AGAIN))
+        return give_up(other);
+    send(other, ICR_INIT_ASSERT);
     send(other, ICR_SIPI | TEST_VECTOR);
     if (!reached(PHASE_DONE))
         return give_up(other);

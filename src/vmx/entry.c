@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "core/entry.h"
+#include "core/machine.h"
 #include "core/nested_view.h"
 #include "core/rendezvous.h"
 #include "core/vcpu.h"
@@ -27,14 +28,30 @@ static void again(struct cpu *cpu)
     cpu->interrupted.valid = false;
 }
 
+/* With this the guest exits before it executes anything: the exit right behind a SIPI's is then that of an
+ * INIT that was kept, and of no other. */
+static void separate_kept_init(struct cpu *cpu)
+{
+    const struct past_exit *last = cpu_past_exit(cpu, 0);
+
+    if (!machine.init_is_kept || !last || last->reason != EXIT_REASON_SIPI)
+        return;
+    if (vmx_control_allowed(CAPABILITY_VMX_NMI_WINDOW_EXITING))
+        vmx_nmi_window_request(cpu, true);
+    else
+        vmx_exit_within(cpu, 0);
+}
+
 static void attend(struct cpu *cpu)
 {
     entry_look(cpu);
     again(cpu);
     while (rendezvous_wanted(cpu))
         rendezvous_attend(cpu);
-    if (startup_is_pending(&cpu->mailbox))
+    if (startup_is_pending(&cpu->mailbox)) {
         vcpu_take_mailbox(cpu);
+        separate_kept_init(cpu);
+    }
     if (nested_view_is_old(cpu)) {
         nested_view_follow(cpu);
         vmx_flush_view(cpu);

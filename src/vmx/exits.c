@@ -12,6 +12,7 @@
 #include "core/guest_exception.h"
 #include "core/guest_io.h"
 #include "core/guest_msr.h"
+#include "core/machine.h"
 #include "core/nested_fault.h"
 #include "core/step.h"
 #include "lib/panic.h"
@@ -282,14 +283,24 @@ static void exit_triple_fault(struct cpu *cpu, const struct past_exit *exit)
         ending_reset("the guest shut down (triple fault); the machine is reset");
 }
 
-/* An INIT that came while the CPU waited for a SIPI was blocked, and exits once it runs: before its
- * first instruction, and without meaning, since the SIPI that followed has been taken. */
+/* Where an INIT that came while the CPU waited is kept, it exits before the first instruction after the
+ * SIPI, and has no meaning. An exit that entry.c asks for keeps it apart from one that comes later; where
+ * there is none a guest that is back at its start looks the same. */
+static COLD bool init_was_kept(struct cpu *cpu)
+{
+    const struct past_exit *before = cpu_past_exit(cpu, 1);
+    struct segment_state cs;
+
+    if (!machine.init_is_kept || !before || before->reason != EXIT_REASON_SIPI)
+        return false;
+    vmx_segment_read(cpu, GUEST_CS, &cs);
+    return cs.base == before->info << 12 && cs.selector == before->info << 8;
+}
+
 static void exit_init(struct cpu *cpu, const struct past_exit *exit)
 {
-    (void)exit;
     cpu->counters[COUNTER_EXIT_INIT]++;
-    if (selftest_ends(cpu, NULL)
-        || cpu->counters[COUNTER_EXITS] == vmx_of(cpu)->exits_at_sipi + 1)
+    if (selftest_ends(cpu, NULL) || (exit->rip == 0 && init_was_kept(cpu)))
         return;
     if (binding.startup->init && binding.startup->init(cpu))
         return;
@@ -301,7 +312,6 @@ static void exit_sipi(struct cpu *cpu, const struct past_exit *exit)
 {
     cpu->counters[COUNTER_EXIT_SIPI]++;
     vmx_unblock_nmis();     /* Bochs 3.0 leaves them blocked */
-    vmx_of(cpu)->exits_at_sipi = cpu->counters[COUNTER_EXITS];
     atomic_store(&cpu->waits_in_hardware, 0);
     if (vmx_of(cpu)->init_held)
         startup_post_init(&cpu->mailbox);
