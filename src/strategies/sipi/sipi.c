@@ -37,13 +37,14 @@ static void wait(struct cpu *cpu)
 }
 
 /* As little as the next VM entry allows; and as after INIT, the APIC accepts no interrupt while its CPU
- * waits, and no logical destination finds it. (In x2APIC mode that address cannot be written.) */
+ * waits, and no logical destination finds it. (In x2APIC mode LDR cannot be written, and INIT keeps it.) */
 static bool init(struct cpu *cpu)
 {
-    if (step_active(cpu) || !startup_is_quiet(&cpu->mailbox) || local_apic_is_x2apic())
+    if (step_active(cpu) || !startup_is_quiet(&cpu->mailbox))
         return false;
-    local_apic_write(APIC_LDR, 0);
-    local_apic_write(APIC_SVR, APIC_SVR_VECTOR);
+    if (cpu->apic.registers)
+        local_apic_write_of(cpu, APIC_LDR, 0);
+    local_apic_write_of(cpu, APIC_SVR, APIC_SVR_VECTOR);
     binding.nmi->reset(cpu);
     vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, 0);
     vmcs_write(VMCS_GUEST_PENDING_DEBUG, 0);
