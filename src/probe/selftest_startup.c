@@ -5,7 +5,8 @@
  *
  * Where that works, the two are sent back to back, as kernels do: the SIPI comes while the INIT is
  * being handled in root operation, or the CPU is fast enough. A host that loses one is not for
- * `auto`. */
+ * `auto`, so the first one lost ends it. Sent in the mode in which firmware left the APIC, since there is no
+ * way back from x2APIC mode: what is done before the CPU waits is the same in both, but for one register. */
 #include "probe/selftest_startup.h"
 
 #include <stdatomic.h>
@@ -28,8 +29,8 @@
 #define DELAY_BEFORE_SENDING 200
 #define PATIENCE            1000000     /* microseconds, at least */
 
-#define ROUNDS              8           /* of INIT and SIPI back to back */
-#define ROUND_PATIENCE      10000       /* microseconds until a SIPI counts as lost */
+#define ROUNDS              64          /* of INIT and SIPI back to back */
+#define ROUND_PATIENCE      100000      /* microseconds until a SIPI counts as lost */
 
 enum phase { PHASE_BEFORE, PHASE_SPINS, PHASE_WAITS, PHASE_WAITS_AGAIN, PHASE_DONE, PHASE_FAILED };
 
@@ -38,6 +39,8 @@ const char selftest_startup_limited[] =
 
 static _Atomic uint32_t phase;
 static _Atomic uint32_t spinning, rounds;   /* of the second part: begun, done */
+static _Atomic bool enough;                 /* no further round is to begin */
+static _Atomic bool abandoned;              /* the other CPU was given up */
 static const char *problem;
 
 static void fail(const char *sentence)
@@ -104,7 +107,18 @@ static void take_init_while_waiting(struct cpu *cpu)
     atomic_store(&phase, PHASE_DONE);
 }
 
-/* On the other CPU. An INIT that is still held takes effect when virtualization is turned off. */
+/* An INIT that is still held takes effect when virtualization is turned off. A CPU that comes back when
+ * nobody counts on it any more waits for one outside: the first SIPI after it may have brought it here. */
+static void settle(struct cpu *cpu, bool failed)
+{
+    cpu_forget_exits(cpu);
+    if (failed || atomic_load(&abandoned))
+        backend->disable(cpu);
+    while (atomic_load(&abandoned))
+        __asm__ volatile("cli; hlt");
+}
+
+/* On the other CPU. */
 static void target(struct cpu *cpu)
 {
     struct general_registers registers = { 0 };
@@ -117,29 +131,37 @@ static void target(struct cpu *cpu)
         take_sipi(cpu);
     if (atomic_load(&phase) == PHASE_WAITS)
         take_init_while_waiting(cpu);
-    cpu_forget_exits(cpu);
-    if (atomic_load(&phase) == PHASE_FAILED)
-        backend->disable(cpu);
+    settle(cpu, atomic_load(&phase) == PHASE_FAILED);
 }
 
 /* What an INIT costs a guest's CPU until it waits is in between, as far as it takes time. */
+static bool take_pair(struct cpu *cpu)
+{
+    uint64_t inits = cpu->counters[COUNTER_EXIT_INIT];
+
+    selftest_reset(cpu, selftest_spin);
+    atomic_fetch_add(&spinning, 1);
+    selftest_enter(cpu);
+    if (cpu->counters[COUNTER_EXIT_INIT] == inits)
+        return false;
+    binding.startup->init(cpu);
+    selftest_enter(cpu);
+    startup_take(&cpu->mailbox);
+    cpu->waiting = false;
+    atomic_fetch_add(&rounds, 1);
+    return true;
+}
+
 static void take_pairs(struct cpu *cpu)
 {
     struct general_registers registers = { 0 };
+    bool all = true;
 
     cpu->registers = &registers;
-    for (unsigned i = 0; i < ROUNDS; i++) {
-        selftest_reset(cpu, selftest_spin);
-        atomic_fetch_add(&spinning, 1);
-        selftest_enter(cpu);
-        binding.startup->init(cpu);
-        selftest_enter(cpu);
-        startup_take(&cpu->mailbox);
-        cpu->waiting = false;
-        atomic_fetch_add(&rounds, 1);
-    }
+    for (unsigned i = 0; i < ROUNDS && all && !atomic_load(&enough); i++)
+        all = take_pair(cpu);
     local_apic_init_state();
-    cpu_forget_exits(cpu);
+    settle(cpu, !all);
 }
 
 static bool counted(_Atomic uint32_t *counter, uint32_t wanted, unsigned patience)
@@ -150,28 +172,6 @@ static bool counted(_Atomic uint32_t *counter, uint32_t wanted, unsigned patienc
         delay(1);
     }
     return false;
-}
-
-/* One SIPI each; a second one only to get the CPU back. */
-static bool pairs_arrive(struct cpu *other)
-{
-    bool all = true;
-
-    atomic_store(&spinning, 0);
-    atomic_store(&rounds, 0);
-    smp_do(other, take_pairs);
-    for (uint32_t i = 1; i <= ROUNDS; i++) {
-        counted(&spinning, i, PATIENCE);
-        delay(DELAY_BEFORE_SENDING);
-        local_apic_send(other->apic_id, ICR_INIT_ASSERT);
-        local_apic_send(other->apic_id, ICR_SIPI | TEST_VECTOR);
-        if (counted(&rounds, i, ROUND_PATIENCE))
-            continue;
-        all = false;
-        local_apic_send(other->apic_id, ICR_SIPI | TEST_VECTOR);
-        counted(&rounds, i, PATIENCE);
-    }
-    return all;
 }
 
 static bool reached(enum phase wanted)
@@ -192,18 +192,39 @@ static void send(struct cpu *to, uint32_t command)
     local_apic_send(to->apic_id, command);
 }
 
-/* After a failure the CPU is started anew, whatever state it is in; one that does not come is
- * lost. */
+/* After a failure the CPU is started anew, whatever state it is in; one that does not come is lost. The first
+ * attempt may only bring it out of the micro-guest. */
 static const char *give_up(struct cpu *other)
 {
-    const char *sentence = atomic_load(&phase) == PHASE_FAILED ? problem
-        : atomic_load(&phase) == PHASE_WAITS || atomic_load(&phase) == PHASE_WAITS_AGAIN
-        ? "a SIPI did not cause a VM exit"
+    enum phase last = atomic_load(&phase);
+    const char *sentence = last == PHASE_FAILED ? problem
+        : last == PHASE_WAITS || last == PHASE_WAITS_AGAIN ? "a SIPI did not cause a VM exit"
+        : last == PHASE_DONE ? "a CPU did not come back from an INIT with a SIPI behind it"
         : "the other CPU did not answer";
 
-    if (!smp_restart(other))
+    atomic_store(&abandoned, true);
+    if (!smp_restart(other) && !smp_restart(other))
         smp_forget(other);
     return sentence;
+}
+
+/* One SIPI each; a second one only to get the CPU back. */
+static const char *pairs_arrive(struct cpu *other)
+{
+    smp_do(other, take_pairs);
+    for (uint32_t i = 1; i <= ROUNDS; i++) {
+        if (!counted(&spinning, i, PATIENCE))
+            return give_up(other);
+        delay(DELAY_BEFORE_SENDING);
+        local_apic_send(other->apic_id, ICR_INIT_ASSERT);
+        local_apic_send(other->apic_id, ICR_SIPI | TEST_VECTOR);
+        if (counted(&rounds, i, ROUND_PATIENCE))
+            continue;
+        atomic_store(&enough, true);
+        local_apic_send(other->apic_id, ICR_SIPI | TEST_VECTOR);
+        return counted(&rounds, i, PATIENCE) ? selftest_startup_limited : give_up(other);
+    }
+    return NULL;
 }
 
 const char *selftest_startup(struct cpu *cpu)
@@ -225,5 +246,5 @@ const char *selftest_startup(struct cpu *cpu)
     send(other, ICR_SIPI | TEST_VECTOR);
     if (!reached(PHASE_DONE))
         return give_up(other);
-    return pairs_arrive(other) ? NULL : selftest_startup_limited;
+    return pairs_arrive(other);
 }
