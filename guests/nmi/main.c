@@ -32,7 +32,7 @@
 
 #define SELF_LINES   8
 #define NESTED_LINES 6
-#define OTHERS_LINES 19
+#define OTHERS_LINES 20
 
 static unsigned handled[MAX_CPUS];
 static unsigned with_trap_flag;
@@ -380,19 +380,28 @@ __asm__(".pushsection .rodata\n"
         "cmpw $0xf000, 4(%bp)\n\t"
         "popw %bp\n\t"
         "je 1f\n\t"
+        "incw %cs:0x800\n\t"
         "iretw\n"
-        "1:\tcli\n\t"
+        "1:\tincw %cs:0x802\n"
+        "2:\tcli\n\t"
         "hlt\n\t"
-        "jmp 1b\n"
+        "jmp 2b\n"
         "real_mode_nmi_end:\n"
         ".code64\n"
         ".popsection");
 extern const char real_mode_nmi[], real_mode_nmi_end[];
 
+/* How often it ran after a start, and on a CPU that waited. */
+static unsigned real_mode_count(bool waited)
+{
+    return *(volatile uint16_t *)(uintptr_t)(multiboot_start_page(2) + (waited ? 0x802 : 0x800));
+}
+
 static void set_real_mode_handler(void)
 {
     uint32_t page = multiboot_start_page(2);
     volatile uint16_t *vector = (volatile uint16_t *)(4ul * VECTOR_NMI);
+    memset((void *)(uintptr_t)page, 0, 4096);
     memcpy((void *)(uintptr_t)page, real_mode_nmi, (size_t)(real_mode_nmi_end - real_mode_nmi));
     __asm__("" : "+r"(vector));
     vector[0] = 0;
@@ -412,9 +421,12 @@ static void to_waiting(void)
     }
     tap_count(cpu_starts(cpu) - before, 0,
               "3 NMIs to a CPU that waits for SIPI do not start it: starts");
+    __atomic_store_n(&handled[1], 0, __ATOMIC_SEQ_CST);
     cpu_send_startup(cpu, vector);
     (void)WAIT_UNTIL(cpu_starts(cpu) != before);
     tap_count(cpu_starts(cpu) - before, 1, "one SIPI does: starts");
+    tap_check(real_mode_count(true) != 0 || WAIT_UNTIL(real_mode_count(false) + handled_by(1) == 1),
+              "one of them is held until then, if none came before");
     forget_counts();
     tap_check(cpu_restart(cpu, 1) && send_and_wait(1) && handled[1] == 1,
               "after INIT and SIPI it handles one NMI");

@@ -42,6 +42,15 @@ static void separate_kept_init(struct cpu *cpu)
         vmx_exit_within(cpu, 0);
 }
 
+/* Not for a CPU that waits for a SIPI: an entry into that state takes no event. */
+static void ready_events(struct cpu *cpu)
+{
+    if (cpu->nmi.pending)
+        binding.nmi->deliver(cpu);
+    if (vmx_of(cpu)->virtual_apic.watched)
+        vmx_virtual_apic_before_entry(cpu);
+}
+
 static void attend(struct cpu *cpu)
 {
     entry_look(cpu);
@@ -56,10 +65,8 @@ static void attend(struct cpu *cpu)
         nested_view_follow(cpu);
         vmx_flush_view(cpu);
     }
-    if (cpu->nmi.pending)
-        binding.nmi->deliver(cpu);
-    if (vmx_of(cpu)->virtual_apic.watched)
-        vmx_virtual_apic_before_entry(cpu);
+    if (!cpu->waiting)
+        ready_events(cpu);
     if (cpu->nmi.pending || vmx_of(cpu)->virtual_apic.watched)
         entry_look_again(cpu);
     if (cpu->event.valid)

@@ -308,14 +308,25 @@ static void exit_init(struct cpu *cpu, const struct past_exit *exit)
     entry_post(cpu);
 }
 
+/* What the INIT means that was put off. An NMI that has come since is held, as by the mailbox of a CPU that
+ * waits there; the INIT would take it away. */
+static void post_held_init(struct cpu *cpu)
+{
+    bool nmi = cpu->nmi.pending;
+
+    startup_post_init(&cpu->mailbox);
+    if (nmi)
+        startup_post_nmi(&cpu->mailbox);
+    vmx_of(cpu)->init_held = false;
+}
+
 static void exit_sipi(struct cpu *cpu, const struct past_exit *exit)
 {
     cpu->counters[COUNTER_EXIT_SIPI]++;
     vmx_unblock_nmis();     /* Bochs 3.0 leaves them blocked */
     atomic_store(&cpu->waits_in_hardware, 0);
     if (vmx_of(cpu)->init_held)
-        startup_post_init(&cpu->mailbox);
-    vmx_of(cpu)->init_held = false;
+        post_held_init(cpu);
     startup_post_sipi(&cpu->mailbox, (uint8_t)exit->info);
     entry_post(cpu);
     selftest_ends(cpu, NULL);

@@ -17,11 +17,10 @@
 
 #define BLOCKED             (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_NMI)
 
-/* A step must not be interrupted, and its end leads here again, as does the SIPI that a CPU waits for:
- * an entry into that state takes no event. */
+/* A step must not be interrupted, and its end leads here again. */
 static void deliver(struct cpu *cpu)
 {
-    if (step_active(cpu) || cpu->waiting)
+    if (step_active(cpu))
         return;
     if (cpu->event.valid || vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & BLOCKED) {
         vmx_exit_within(cpu, PATIENCE);
