@@ -10,7 +10,7 @@ PURE := $(wildcard $(addprefix src/, \
     apic/destination.c apic/icr.c apic/registers.c apic/reset.c apic/startup.c apic/vectors.c x2apic/mode.c x2apic/msr_rules.c \
     boot/boot_information.c boot/build_id.c boot/cmdline*.c boot/multiboot1.c boot/multiboot2.c \
     boot32/division.c core/memory_map.c core/a20_gate.c core/hidden_features.c core/task_switch.c svm/instruction_bytes.c \
-    vmx/audit_guest.c vmx/audit_rules.c core/acpi.c core/acpi_madt.c core/acpi_power.c \
+    vmx/audit_guest.c vmx/audit_rules.c vmx/memory_types.c core/acpi.c core/acpi_madt.c core/acpi_power.c \
     guest/linux_*.c guest/loader.c guest/loading.c guest/multiboot_*.c instruction/*.c core/guest_paging.c))
 
 HOST_BUILD   := $(BUILD)/host

@@ -133,6 +133,9 @@ struct backend {
     /* Takes away from what CPUID says what its guest cannot have, for the leaves that core/guest_cpuid.c
      * has in its set. NULL: nothing. */
     void (*filter_cpuid)(uint32_t leaf, uint32_t subleaf, uint32_t words[4]);
+    /* The memory type that the nested tables of this CPU give a page now, as a number of the MTRRs; false:
+     * nothing is mapped there. NULL: the tables carry none. */
+    bool (*memory_type_shown)(struct cpu *cpu, uint64_t guest_physical, uint8_t *type);
     /* From the next entry on: which of the x2APIC MSRs exit on this CPU. */
     void (*msr_view)(struct cpu *cpu, enum msr_view view);
 };

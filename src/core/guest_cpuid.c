@@ -31,7 +31,8 @@
 #define LEAF_BINDING                0x40000003
 #define LEAF_SNAPSHOT               0x40000004
 #define LEAF_SNAPSHOT_STATISTICS    0x40000005
-#define LEAF_SEXTANT_LAST           LEAF_SNAPSHOT_STATISTICS
+#define LEAF_MEMORY_TYPE            0x40000006
+#define LEAF_SEXTANT_LAST           LEAF_MEMORY_TYPE
 #define LEAF_HYPERVISOR_RANGE_LAST  0x4fffffff  /* no processor has a leaf there */
 #define INTERFACE_VERSION           1
 #define AXES                        5
@@ -69,6 +70,17 @@ static void leaf_snapshot(struct cpu *cpu, uint32_t words[4])
         words[0] = statistics_snapshot();
 }
 
+static void leaf_memory_type(struct cpu *cpu, uint32_t page, uint32_t words[4])
+{
+    uint8_t type;
+
+    if (!backend->memory_type_shown
+        || !backend->memory_type_shown(cpu, (uint64_t)page << 12, &type))
+        return;
+    words[0] = 1;
+    words[1] = type;
+}
+
 static void hypervisor_leaf(struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t words[4])
 {
     memset(words, 0, 4 * sizeof words[0]);
@@ -92,6 +104,9 @@ static void hypervisor_leaf(struct cpu *cpu, uint32_t leaf, uint32_t subleaf, ui
         return;
     case LEAF_SNAPSHOT:
         leaf_snapshot(cpu, words);
+        return;
+    case LEAF_MEMORY_TYPE:
+        leaf_memory_type(cpu, subleaf, words);
         return;
     }
 }

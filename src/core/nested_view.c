@@ -410,6 +410,21 @@ bool nested_view_fill(struct cpu *cpu, uint64_t guest_physical)
     return true;
 }
 
+uint64_t nested_view_entry(struct cpu *cpu, uint64_t guest_physical)
+{
+    const uint64_t *table = page_of_view(cpu, 0);
+
+    for (unsigned level = 4;; level--) {
+        uint64_t entry = table[guest_physical >> (9 * level + 3) & 511];
+
+        if (!(entry & PTE_PRESENT))
+            return 0;
+        if (level == 1 || entry & PTE_LARGE)
+            return entry;
+        table = table_at(entry & PTE_ADDRESS);
+    }
+}
+
 void nested_view_retype(void)
 {
     build_shared();

@@ -55,6 +55,9 @@ static inline void nested_view_map(struct cpu *cpu, uint64_t guest_physical, uin
  * context; the caller flushes. */
 bool nested_view_fill(struct cpu *cpu, uint64_t guest_physical);
 
+/* The entry that maps a guest-physical address in this CPU's view; 0: none does. */
+uint64_t nested_view_entry(struct cpu *cpu, uint64_t guest_physical);
+
 /* The memory types have changed: writes those of the shared tables anew. All other CPUs are stopped
  * by a rendezvous; they and the caller look whether their view is old before they enter the guest again. */
 void nested_view_retype(void);

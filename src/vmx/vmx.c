@@ -161,5 +161,6 @@ const struct backend vmx_backend = {
     .page_map = vmx_page_map,
     .page_restore = vmx_page_restore,
     .filter_cpuid = vmx_filter_cpuid,
+    .memory_type_shown = vmx_memory_type_shown,
     .msr_view = vmx_msr_view,
 };

@@ -186,6 +186,8 @@ bool vmx_ept_fill(struct cpu *cpu, uint64_t guest_physical);
 /* mtrr.c: memory types of host memory, from the MTRRs. */
 void vmx_mtrr_prepare(bool present);
 bool vmx_memory_type(uint64_t physical, uint64_t size, uint64_t *bits);
+/* The type that this CPU's tables give a page of the guest, as in an MTRR; false: they have none. */
+bool vmx_memory_type_shown(struct cpu *cpu, uint64_t guest_physical, uint8_t *type);
 /* True for the registers whose writes vmx_mtrr_written() has to see; all of them are among those below. */
 bool vmx_is_mtrr(uint32_t index);
 #define MSR_MTRR_FIRST  0x200

@@ -119,6 +119,8 @@ static void check_watched(void)
 {
     assert_int_equal(leaf(HARDWARE), 0);
     assert_int_equal(leaf(cpu->apic.base), 0);
+    assert_int_equal(nested_view_entry(cpu, cpu->apic.base), 0);
+    assert_int_equal(nested_view_entry(cpu, 0x100000), leaf(0x100000));
     assert_false(is_mapped(hidden_region.start));
     assert_true(is_mapped(0x100000));
 }
