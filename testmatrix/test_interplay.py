@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""docs/interplay.md names result lines of guests that exist, of guests that the main host runs."""
+"""docs/interplay.md names result lines of guests that exist, of guests that the main host runs; and what it speaks of happens."""
 
 import re
 
 import pytest
-from harness import data
+from harness import counters, data
+from harness.lab import ALL_OK, Lab
 from runner.guests import ROOT
 
 DOCUMENT = ROOT / "docs/interplay.md"
@@ -27,3 +28,13 @@ def test_row(file: str, guest: str, words: str) -> None:
 def test_every_line_of_the_table_is_a_row() -> None:
     lines = [line for line in DOCUMENT.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
     assert len(rows()) == len(lines) - 2 > 30
+
+
+@pytest.mark.parametrize("host", [pytest.param("qemu72-EPYC", id="qemu72-EPYC/apic=page/interplay", marks=pytest.mark.weight(10))])
+def test_disturbances_meet_steps(lab: Lab, hosts: dict[str, data.Host], host: str) -> None:
+    """Steps are cancelled: an INIT came in the middle of them, and not only between two."""
+    run = lab.run(lab.machine(hosts[host], "report=none apic=page", lab.guest("interplay")))
+    counted = counters.totals(run.text)
+    assert run.tap.complaints() == []
+    assert run.ending == ALL_OK
+    assert counted["steps finished"] > counted["steps cancelled"] > 0

@@ -10,8 +10,8 @@
  * in forms that are stepped (LOCK), and looks at every value; another one disturbs it, at a moment that
  * differs from round to round.
  *
- * docs/interplay.md names the guests that have the other cases. Needs 2 CPUs. `# differs:` lines: how many
- * calls of all CPUs were answered in time; there is no hypervisor to ask on the bare machine.
+ * docs/interplay.md names the guests that have the other cases. Needs 2 CPUs. On the bare machine there is no
+ * hypervisor that could call all CPUs, and that line is ok. No `# differs:` lines.
  * Source: SDM Vol 3: APIC > Local APIC; Debug, Branch Profile, TSC > Debug Exceptions;
  * Processor Management and Initialization > Processor State After Reset (column INIT).
  */
@@ -198,7 +198,7 @@ static void send_nmi(void)
 
 static void call_all_cpus(void)
 {
-    answered += sextant_present() && cpuid(LEAF_SNAPSHOT, 0).eax == 1;
+    answered += !sextant_present() || cpuid(LEAF_SNAPSHOT, 0).eax == 1;
 }
 
 /* CPU 1 accesses its APIC while this one does something many times. */
@@ -229,7 +229,7 @@ static void check_disturbances(void)
     tap_count(nmis_taken, DISTURBANCES, "NMIs sent to it");
     answered = 0;
     disturb(call_all_cpus);
-    tap_differs("calls of all CPUs: %u of %u answered in time", answered, DISTURBANCES);
+    tap_count(answered, DISTURBANCES, "calls of all CPUs by a hypervisor, answered in time");
 }
 
 /* ---- all at once ---- */
@@ -260,7 +260,7 @@ static void check_together(void)
     tap_count(wrong_values, 0, "wrong values");
 }
 
-#define LINES (1 + 6 + 5 + 2 + 2)
+#define LINES (1 + 6 + 6 + 2 + 2)
 
 void guest_main(void)
 {
