@@ -143,11 +143,12 @@ static const char cause_hidden[] =
     "a #DB that exits does not say its cause in DR6, so the guest's own do not exit";
 static const char pending_before[] =
     "an injected pending MTF exit comes before the instruction, so it cannot step";
-static const char pending_after[] = "an injected pending MTF exit comes after an instruction";
+static const char pending_never[] =
+    "an injected pending MTF exit does not come; steps do not need it";
 
 bool selftest_is_remark(const char *detail)
 {
-    return detail == pending_before || detail == pending_after || detail == cause_hidden;
+    return detail == pending_before || detail == pending_never || detail == cause_hidden;
 }
 
 const char *selftest_step_dbstep(struct cpu *cpu)
@@ -163,15 +164,24 @@ const char *selftest_step_dbstep(struct cpu *cpu)
     return cause_hidden;
 }
 
+/* A hypervisor below may keep the exit to itself. One that comes elsewhere is not what the manual
+ * says of the same exit that ends a step, and such a machine's steps are not to be trusted. */
+static const char *pending_exit(struct cpu *cpu)
+{
+    uint64_t exits = cpu->counters[COUNTER_EXIT_MTF];
+
+    selftest_reset(cpu, selftest_nop);
+    mtf_inject_pending(cpu);
+    selftest_enter(cpu);
+    if (cpu->counters[COUNTER_EXIT_MTF] == exits)
+        return selftest_ended_by() ? selftest_ended_by() : pending_never;
+    return backend->register_read(cpu, GUEST_RIP) == selftest_address(selftest_nop)
+         ? pending_before : "an injected pending MTF exit comes after an instruction, not before";
+}
+
 const char *selftest_step_mtf(struct cpu *cpu)
 {
     const char *problem = step(cpu);
 
-    if (problem)
-        return problem;
-    selftest_reset(cpu, selftest_nop);
-    mtf_inject_pending(cpu);
-    selftest_enter(cpu);
-    return backend->register_read(cpu, GUEST_RIP) == selftest_address(selftest_nop)
-         ? pending_before : pending_after;
+    return problem ? problem : pending_exit(cpu);
 }
