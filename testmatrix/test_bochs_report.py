@@ -26,6 +26,8 @@ COLUMNS = {
 PROCBASED_CTLS2 = 0x48b
 SENTENCE = '"Monitor trap flag", bit 59 of IA32_VMX_TRUE_PROCBASED_CTLS (0x48e), failed its self-test'
 
+REFUSED_ENTRY = ('VM-entry audit: verified: of an entry that was made to be refused it says: '
+                 'VM entry: "Guest RFLAGS" is 0: a reserved bit has the wrong value')
 PENDING_MTF = "an injected pending MTF exit comes before the instruction, so it cannot step"
 
 
@@ -78,6 +80,12 @@ def test_pending_mtf_exit(lab: Lab, hosts: dict[str, Host], host: str) -> None:
     """Where an injected one is taken, as docs/emulators.md#bochs30-mtf-injection says."""
     [test] = [row for row in lab.report(hosts[host]).data["selftests"] if row["strategy"] == "mtf"]
     assert (test["verdict"], test["detail"]) == ("passed", PENDING_MTF)
+
+
+@pytest.mark.parametrize("host", rows("auto", names("vmx")))
+def test_refused_entry(lab: Lab, hosts: dict[str, Host], host: str) -> None:
+    """A VM entry that is made to be refused, for one reason: the audit says that one."""
+    assert [note for note in lab.report(hosts[host]).data["notes"] if note.startswith("VM-entry audit")] == [REFUSED_ENTRY]
 
 
 @pytest.mark.parametrize("host", rows("auto", names("vmx")))

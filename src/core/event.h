@@ -17,6 +17,7 @@ enum event_type {
     EVENT_SOFTWARE_INTERRUPT = 4,
     EVENT_PRIVILEGED_SOFTWARE_EXCEPTION = 5,    /* INT1; VMX only */
     EVENT_SOFTWARE_EXCEPTION = 6,               /* INT3, INTO; VMX only */
+    EVENT_OTHER = 7,                            /* vector 0: a pending MTF exit; VMX only */
 };
 
 struct event {

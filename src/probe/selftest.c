@@ -7,11 +7,13 @@
 #include "apic/policy.h"
 #include "core/backend.h"
 #include "core/entry.h"
+#include "core/findings.h"
 #include "core/hidden.h"
 #include "core/machine.h"
 #include "core/step.h"
 #include "core/vcpu.h"
 #include "probe/selftest_apicv.h"
+#include "probe/selftest_audit.h"
 #include "probe/selftest_decode_assists.h"
 #include "probe/selftest_exceptions.h"
 #include "probe/selftest_measure.h"
@@ -279,6 +281,14 @@ static size_t test_strategies(struct cpu *cpu, struct capabilities *capabilities
     return count;
 }
 
+static void note_audit(struct cpu *cpu)
+{
+    char sentence[320];
+
+    selftest_audit(cpu, sentence, sizeof sentence);
+    findings_note(sentence);
+}
+
 size_t selftest_run(struct capabilities *capabilities, enum backend_id id,
                     struct selftest_result *results, size_t room)
 {
@@ -300,6 +310,8 @@ size_t selftest_run(struct capabilities *capabilities, enum backend_id id,
         selftest_exceptions(cpu);
     count = test_capabilities(cpu, capabilities, id, results, room);
     count += test_strategies(cpu, capabilities, id, results + count, room - count);
+    if (!refusal[0] && id == BACKEND_VMX && cpu->launched)
+        note_audit(cpu);
     if (!refusal[0])
         backend->page_restore(cpu, 0);
     cpu_forget_exits(cpu);

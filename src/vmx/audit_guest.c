@@ -228,7 +228,8 @@ static void check_rip_and_rflags(struct vmx_audit *audit)
 
     audit_check(audit, code_64 || !(rip >> 32), "Guest RIP", rip,
                 "more than 32 bits outside 64-bit code");
-    audit_check(audit, !code_64 || audit_canonical(audit, rip), "Guest RIP", rip, "not canonical");
+    audit_check(audit, !code_64 || audit_rip(audit, rip), "Guest RIP", rip,
+                "the bits above the linear-address width differ");
     audit_check(audit, !(rflags & RFLAGS_RESERVED) && rflags & RFLAGS_FIXED, "Guest RFLAGS",
                 rflags, "a reserved bit has the wrong value");
     audit_check(audit, !(rflags & RFLAGS_VM) || (!long_mode(audit)
@@ -267,6 +268,25 @@ static void check_interruptibility(struct vmx_audit *audit)
     }
 }
 
+/* Whether an event may be injected into an activity state. */
+static bool wakes(uint64_t activity, uint64_t event)
+{
+    unsigned type = event >> INTERRUPTION_TYPE_SHIFT & INTERRUPTION_TYPE;
+    unsigned vector = event & INTERRUPTION_VECTOR;
+    bool machine_check = type == EVENT_EXCEPTION && vector == VECTOR_MC;
+
+    switch (activity) {
+    case ACTIVITY_HLT:
+        return type == EVENT_EXTERNAL_INTERRUPT || type == EVENT_NMI || machine_check
+            || (type == EVENT_EXCEPTION && vector == VECTOR_DB)
+            || (type == EVENT_OTHER && vector == 0);
+    case ACTIVITY_SHUTDOWN:
+        return type == EVENT_NMI || machine_check;
+    default:
+        return activity != ACTIVITY_WAIT_FOR_SIPI;
+    }
+}
+
 static void check_activity(struct vmx_audit *audit)
 {
     uint64_t activity = audit_read(audit, VMCS_GUEST_ACTIVITY);
@@ -275,14 +295,15 @@ static void check_activity(struct vmx_audit *audit)
     struct segment stack = read_segment(audit, GUEST_SS);
     const char *name = "Guest activity state";
 
-    audit_check(audit, activity <= ACTIVITY_WAIT_FOR_SIPI, name, activity, "none of the four");
+    audit_check(audit, activity <= ACTIVITY_WAIT_FOR_SIPI && audit->activities >> activity & 1, name,
+                activity, "not one that IA32_VMX_MISC offers");
     audit_check(audit, activity != ACTIVITY_HLT || DPL(stack.rights) == 0, name, activity,
                 "HLT at a privilege level other than 0");
     audit_check(audit, activity == ACTIVITY_ACTIVE
                        || !(state & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)),
                 name, activity, "not active and blocking by STI or MOV SS");
-    audit_check(audit, activity != ACTIVITY_WAIT_FOR_SIPI || !(event & INTERRUPTION_VALID), name,
-                activity, "an event is injected while the CPU waits for a SIPI");
+    audit_check(audit, !(event & INTERRUPTION_VALID) || wakes(activity, event), name, activity,
+                "an event is injected that this state blocks");
 }
 
 static void check_pending_debug(struct vmx_audit *audit)

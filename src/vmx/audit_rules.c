@@ -14,7 +14,9 @@
 #define EPT_WALK_SHIFT      3
 #define EPT_WALK            7u
 #define EPT_WALK_4          3u          /* levels, less 1 */
+#define EPT_ACCESSED_DIRTY  (1u << 6)
 #define EPT_RESERVED        UINT64_C(0xf00)
+#define TPR_CLASS_SHIFT     4
 #define SELECTOR_LOW        7u          /* RPL and TI */
 #define MSR_ENTRY_SIZE      16
 
@@ -95,6 +97,24 @@ static void check_ept_pointer(struct vmx_audit *audit)
               && !(pointer & EPT_RESERVED) && !(pointer >> audit->physical_bits);
 
     audit_check(audit, right, "EPT pointer", pointer, "no memory type, walk length or address");
+    audit_check(audit, !(pointer & EPT_ACCESSED_DIRTY) || audit->accessed_dirty, "EPT pointer", pointer,
+                "accessed and dirty flags, which the processor does not have");
+}
+
+/* Used where the processor does not deliver virtual interrupts itself. */
+static void check_tpr_threshold(struct vmx_audit *audit)
+{
+    uint64_t threshold;
+
+    if (!audit_control(audit, CAPABILITY_VMX_TPR_SHADOW)
+        || audit_control(audit, CAPABILITY_VMX_VIRTUAL_INTERRUPT_DELIVERY))
+        return;
+    threshold = audit_read(audit, VMCS_TPR_THRESHOLD);
+    audit_check(audit, threshold <= 0xf, "TPR threshold", threshold, "more than 4 bits");
+    audit_check(audit, threshold > 0xf
+                       || audit_control(audit, CAPABILITY_VMX_VIRTUALIZE_APIC_ACCESSES)
+                       || threshold <= audit->virtual_priority >> TPR_CLASS_SHIFT,
+                "TPR threshold", threshold, "above the class of VTPR");
 }
 
 static void check_execution_fields(struct vmx_audit *audit)
@@ -108,6 +128,7 @@ static void check_execution_fields(struct vmx_audit *audit)
         audit_check(audit, audit_physical(audit, address, 4096), pages[i].name, address,
                     "not a page in physical memory");
     }
+    check_tpr_threshold(audit);
     audit_check(audit, audit_read(audit, VMCS_CR3_TARGET_COUNT) <= 4, "CR3-target count",
                 audit_read(audit, VMCS_CR3_TARGET_COUNT), "above 4");
     if (audit_control(audit, CAPABILITY_VMX_EPT))

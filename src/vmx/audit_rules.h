@@ -21,6 +21,9 @@ struct vmx_audit {
     uint64_t cr4_fixed0, cr4_fixed1;
     uint64_t guest_efer;                    /* in its field or in the MSR-load area */
     uint8_t physical_bits, linear_bits;
+    uint8_t virtual_priority;               /* VTPR, if there is a virtual-APIC page */
+    uint8_t activities;                     /* a bit for each activity state that the processor has */
+    bool accessed_dirty;                    /* EPT has these flags */
     unsigned found;
 };
 
@@ -64,6 +67,15 @@ static inline bool audit_canonical(const struct vmx_audit *audit, uint64_t addre
     unsigned unused = 64 - audit->linear_bits;
 
     return (uint64_t)((int64_t)(address << unused) >> unused) == address;
+}
+
+/* The same for RIP, where bit N - 1 need not be like those above it (SDM Vol 3: Checks on Guest RIP,
+ * RFLAGS, and SSP): canonicality faults come with the fetch. */
+static inline bool audit_rip(const struct vmx_audit *audit, uint64_t rip)
+{
+    uint64_t high = rip >> (audit->linear_bits - 1) >> 1;
+
+    return high == 0 || high == ~UINT64_C(0) >> (audit->linear_bits - 1) >> 1;
 }
 
 /* A physical address of something aligned. */

@@ -45,6 +45,7 @@ void vmx_vmcs_prepare(const struct capabilities *capabilities)
     vmx_cr4_bounds[1] = capabilities->vmx_cr4_fixed1;
     efer_in_vmcs = vmx_control_used(CAPABILITY_VMX_ENTRY_LOAD_EFER);
     vmx_linear_bits = capabilities->linear_address_bits;
+    vmx_audit_prepare(capabilities);
     cr0_mask = vmx_cr0_fixed | CR0_CD | CR0_NW;
     cr4_mask = vmx_cr4_fixed | CR4_VMXE | CR4_SMXE;
 }

@@ -196,8 +196,11 @@ void vmx_mtrr_each(void (*each)(void *context, uint32_t index), void *context);
 /* The guest wrote an MSR of that range: exit context, after the write. */
 void vmx_mtrr_written(struct cpu *cpu, uint32_t index);
 
-/* audit.c: prints every control and field of the VMCS that violates the manual's checks, by name.
- * Returns how many it found. */
-unsigned vmx_audit(struct cpu *cpu);
+/* audit.c: prints every control and field of the VMCS that violates the manual's checks, by name; or
+ * gives each as a line to `line`, and returns how many there are. */
+void vmx_audit(struct cpu *cpu);
+unsigned vmx_audit_to(struct cpu *cpu, void (*line)(void *context, const char *text),
+                      void *context);
+void vmx_audit_prepare(const struct capabilities *capabilities);
 
 #endif

@@ -28,6 +28,9 @@
 #define EPT             (1u << 1)
 #define VPID            (1u << 5)
 #define UNRESTRICTED    (1u << 7)
+#define APIC_ACCESSES   (1u << 0)
+#define DELIVERY        (1u << 9)
+#define TPR_SHADOW      (1u << 21)
 #define HOST_64         (1u << 9)
 #define EXIT_LOAD_PAT   (1u << 19)
 #define EXIT_LOAD_EFER  (1u << 21)
@@ -45,6 +48,8 @@ static const uint32_t fields[VMX_WORD_COUNT] = {
     [VMX_WORD_ENTRY]      = VMCS_ENTRY_CONTROLS,
 };
 static uint64_t efer;
+static uint8_t priority, activities;
+static bool accessed_dirty;
 static unsigned said;
 static char first_name[64], first_what[96];
 
@@ -105,6 +110,9 @@ static void build_host(void)
 static void build(void)
 {
     used = 0;
+    priority = 0;
+    activities = 0xf;
+    accessed_dirty = false;
     for (unsigned word = 0; word < VMX_WORD_COUNT; word++)
         allowed[word] = (struct vmx_controls){ .may_be_1 = UINT32_MAX };
     allowed[VMX_WORD_PINBASED].must_be_1 = 0x16;
@@ -140,6 +148,14 @@ static void build_pae(void)
     efer = 0;
 }
 
+/* With the task priority on a page, class 5. */
+static void build_shadow(void)
+{
+    build();
+    put(VMCS_PROCBASED_CONTROLS, SECONDARY | MSR_BITMAPS | IO_BITMAPS | TPR_SHADOW);
+    priority = 0x5f;
+}
+
 /* Virtual-8086 mode. */
 static void build_8086(void)
 {
@@ -156,6 +172,7 @@ static unsigned audit(void)
         .cr0_fixed0 = CR0_PG | CR0_PE | CR0_NE, .cr0_fixed1 = UINT32_MAX,
         .cr4_fixed0 = CR4_VMXE, .cr4_fixed1 = 0x3767ff,
         .guest_efer = efer, .physical_bits = 40, .linear_bits = 48,
+        .virtual_priority = priority, .activities = activities, .accessed_dirty = accessed_dirty,
     };
 
     said = 0;
@@ -206,6 +223,11 @@ static const struct violation violations[] = {
     { build, VMCS_IO_BITMAP_B, UINT64_C(1) << 40, "Address of I/O bitmap B" },
     { build, VMCS_EPT_POINTER, 0x1000 | 6, "EPT pointer" },
     { build, VMCS_EPT_POINTER, 0x1000 | 3 << 3 | 4, "EPT pointer" },
+    { build, VMCS_EPT_POINTER, 0x1000 | 1 << 6 | 3 << 3 | 6, "EPT pointer" },
+    { build, VMCS_TPR_THRESHOLD, 0x10, NULL },
+    { build_shadow, VMCS_TPR_THRESHOLD, 0x10, "TPR threshold" },
+    { build_shadow, VMCS_TPR_THRESHOLD, 6, "TPR threshold" },
+    { build_shadow, VMCS_TPR_THRESHOLD, 5, NULL },
     { build, VMCS_VPID, 0, "Virtual-processor identifier" },
     { build, VMCS_CR3_TARGET_COUNT, 5, "CR3-target count" },
     { build, VMCS_ENTRY_INTERRUPTION, EVENT(2, 3), "VM-entry interruption information" },
@@ -261,6 +283,10 @@ static const struct violation violations[] = {
     { build, VMCS_GUEST_GDTR_LIMIT, 0x10000, "Guest GDTR limit" },
     { build, VMCS_GUEST_IDTR_BASE, UINT64_C(1) << 50, "Guest IDTR base" },
     { build, VMCS_GUEST_RIP, UINT64_C(1) << 50, "Guest RIP" },
+    { build, VMCS_GUEST_RIP, UINT64_C(1) << 48, "Guest RIP" },
+    { build, VMCS_GUEST_RIP, UINT64_C(1) << 47, NULL },
+    { build, VMCS_GUEST_RIP, ~(UINT64_C(1) << 47), NULL },
+    { build, VMCS_GUEST_RIP, ~(UINT64_C(1) << 63), "Guest RIP" },
     { build_pae, VMCS_GUEST_RIP, UINT64_C(1) << 32, "Guest RIP" },
     { build, VMCS_GUEST_RFLAGS, 0, "Guest RFLAGS" },
     { build, VMCS_GUEST_RFLAGS, RFLAGS_FIXED | 1u << 15, "Guest RFLAGS" },
@@ -290,6 +316,61 @@ static void every_violation_is_named(void **unused)
                      (unsigned long long)row->value, first_name, first_what,
                      row->name ? row->name : "nothing");
     }
+}
+
+/* A threshold is compared where the page's accesses are not virtualized, and used where delivery is not. */
+static void thresholds(void **unused)
+{
+    (void)unused;
+    build_shadow();
+    put(VMCS_TPR_THRESHOLD, 6);
+    put(VMCS_PROCBASED2_CONTROLS, EPT | VPID | UNRESTRICTED | APIC_ACCESSES);
+    assert_int_equal(audit(), 0);
+    put(VMCS_TPR_THRESHOLD, 0x10);
+    assert_int_equal(audit(), 1);
+    assert_string_equal(first_what, "more than 4 bits");
+    put(VMCS_PINBASED_CONTROLS, ALL_PIN | 1u);
+    put(VMCS_PROCBASED2_CONTROLS, EPT | VPID | UNRESTRICTED | DELIVERY);
+    assert_int_equal(audit(), 0);
+}
+
+/* By activity state, those that may be injected. */
+static void events_and_activity(void **unused)
+{
+    static const struct { uint64_t event; bool halted, shut_down; } rows[] = {
+        { EVENT(0, 0x40), true, false }, { EVENT(2, 2), true, true }, { EVENT(3, 1), true, false },
+        { EVENT(3, 18), true, true }, { EVENT(3, 6), false, false }, { EVENT(4, 0x80), false, false },
+        { EVENT(5, 1), false, false }, { EVENT(7, 0), true, false },
+    };
+
+    (void)unused;
+    build();
+    put(VMCS_ENTRY_INSTRUCTION_LENGTH, 2);
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const bool allowed_in[] = { true, rows[i].halted, rows[i].shut_down, false };
+
+        put(VMCS_ENTRY_INTERRUPTION, rows[i].event);
+        for (unsigned state = 0; state < 4; state++) {
+            put(VMCS_GUEST_ACTIVITY, state);
+            assert_int_equal(audit(), !allowed_in[state]);
+            assert_string_equal(first_name, allowed_in[state] ? "" : "Guest activity state");
+        }
+    }
+}
+
+static void what_the_processor_lacks(void **unused)
+{
+    (void)unused;
+    build();
+    put(VMCS_GUEST_ACTIVITY, ACTIVITY_SHUTDOWN);
+    assert_int_equal(audit(), 0);
+    activities = 1u << ACTIVITY_ACTIVE | 1u << ACTIVITY_HLT;
+    assert_int_equal(audit(), 1);
+    assert_string_equal(first_what, "not one that IA32_VMX_MISC offers");
+    put(VMCS_GUEST_ACTIVITY, ACTIVITY_HLT);
+    put(VMCS_EPT_POINTER, 0x1000 | 1 << 6 | 3 << 3 | 6);
+    accessed_dirty = true;
+    assert_int_equal(audit(), 0);
 }
 
 /* What is wrong only together. */
@@ -335,6 +416,9 @@ int main(void)
         cmocka_unit_test(what_is_right_is_not_complained_about),
         cmocka_unit_test(every_violation_is_named),
         cmocka_unit_test(pairs),
+        cmocka_unit_test(thresholds),
+        cmocka_unit_test(events_and_activity),
+        cmocka_unit_test(what_the_processor_lacks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,11 +7,9 @@
 
 #include "vmx/vmx.h"
 
-#define TYPE_OTHER_EVENT    7u
-
 void mtf_inject_pending(struct cpu *cpu)
 {
     (void)cpu;
     vmcs_write(VMCS_ENTRY_INTERRUPTION,
-               INTERRUPTION_VALID | TYPE_OTHER_EVENT << INTERRUPTION_TYPE_SHIFT);
+               INTERRUPTION_VALID | EVENT_OTHER << INTERRUPTION_TYPE_SHIFT);
 }
