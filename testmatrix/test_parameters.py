@@ -103,6 +103,16 @@ def test_mask_without_effect(lab: Lab, main_host: Host) -> None:
     assert run.ending == "EXIT_REPORT_ONLY"
 
 
+def test_rank_static(lab: Lab, main_host: Host) -> None:
+    """The report says that measurements did not count. Where the two orders differ: tests/unit/test_select_rank.c."""
+    run = lab.run(lab.machine(main_host, "rank=static report=only"))
+    assert run.report.data["rank"] == "static"
+    assert "rank static: auto went by the documented order" in run.sentences()
+    assert run.report.binding == lab.report(main_host).binding
+    assert "rank" not in lab.report(main_host).data
+    assert run.ending == "EXIT_REPORT_ONLY"
+
+
 def test_help(lab: Lab, main_host: Host) -> None:
     """The table of all parameters, and nothing is started."""
     run = lab.run(lab.machine(main_host, "help", lab.guest("smp")))

@@ -137,6 +137,20 @@ static void write_axis(const struct report_input *input, enum axis axis,
     report_end(&paragraph);
 }
 
+/* What auto went by, where somebody asked for another way than the usual one. */
+static void write_rank(const struct report_input *input, struct report_output *output)
+{
+    struct report_paragraph paragraph;
+
+    if (!input->request->rank_static) {
+        return;
+    }
+    report_begin(&paragraph, output, FACT_COLUMN, "  rank       ");
+    report_add(&paragraph, "static: auto went by the documented order, whatever was measured "
+                           "(rank=static).");
+    report_end(&paragraph);
+}
+
 /* ---- machine ---- */
 
 static void begin_fact(struct report_output *output, const char *name)
@@ -422,6 +436,9 @@ static void write_head(const struct report_input *input, bool axes, struct repor
     write_backend(input, output);
     for (unsigned axis = 0; axis < AXIS_COUNT && axes; axis++) {
         write_axis(input, (enum axis)axis, output);
+    }
+    if (axes) {
+        write_rank(input, output);
     }
     write_machine(input, output);
     write_selftests(input->environment, output);

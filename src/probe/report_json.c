@@ -337,6 +337,9 @@ uint32_t report_write_json(const struct report_input *input, const struct report
     json_outcome(&json, input);
     write_backends(&json, input);
     write_axes(&json, input);
+    if (input->request->rank_static) {
+        json_string(&json, "rank", "static");
+    }
     write_machine(&json, input);
     write_selftests(&json, input->environment);
     write_differences(&json, input->environment);

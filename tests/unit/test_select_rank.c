@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "boot/cmdline.h"
 #include "select_subsets.h"
 
 static uint32_t seed = 7;
@@ -229,6 +230,16 @@ static void selection_is_monotone(void **state)
     }
 }
 
+/* As the command line leads to it. */
+static void as_asked(const char *line, struct selection_request *request)
+{
+    struct boot_parameters parameters;
+    struct cmdline_error error;
+
+    assert_true(cmdline_parse(line, &parameters, &error));
+    boot_parameters_request(&parameters, request);
+}
+
 /* Verified ones first; of these the one that costs less, unless the documented order is asked for. */
 static void auto_takes_what_costs_less(void **state)
 {
@@ -247,11 +258,14 @@ static void auto_takes_what_costs_less(void **state)
     assert_false(selection.axis[AXIS_STEP].fallback);
     assert_int_equal(selection.strategy[STRATEGY_STEP_MTF].verdict, VERDICT_NOT_PREFERRED);
 
-    request.rank_static = true;
+    as_asked("rank=static", &request);
+    assert_true(request.rank_static);
     select_strategies(&capabilities, &request, everything_built(), &selection);
     assert_int_equal(selection.axis[AXIS_STEP].chosen, STRATEGY_STEP_MTF);
 
-    request.rank_static = false;
+    as_asked("rank=measured", &request);
+    select_strategies(&capabilities, &request, everything_built(), &selection);
+    assert_int_equal(selection.axis[AXIS_STEP].chosen, STRATEGY_STEP_DBSTEP);
     request.selftest[STRATEGY_STEP_DBSTEP] = SELFTEST_FAILED;
     select_strategies(&capabilities, &request, everything_built(), &selection);
     assert_int_equal(selection.axis[AXIS_STEP].chosen, STRATEGY_STEP_MTF);
