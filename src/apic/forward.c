@@ -29,6 +29,9 @@ COLD bool apic_send_one_by_one(struct cpu *cpu, uint64_t icr, bool x2apic)
     bool lowest = command.delivery_mode == ICR_DELIVERY_LOWEST_PRIORITY;
     uint32_t low = APIC_ICR_ASSERT | command.vector;
 
+    /* It does nothing on these processors; asserted, as all that follows, it would be an INIT. */
+    if (command.class == ICR_INIT_DEASSERT)
+        return false;
     if (!lowest)
         low |= (uint32_t)command.delivery_mode << APIC_ICR_DELIVERY_MODE_SHIFT;
     for (uint32_t i = 0; i < cpu_count; i++) {

@@ -44,6 +44,8 @@ static bool init(struct cpu *cpu)
         return false;
     if (cpu->apic.registers)
         local_apic_write_of(cpu, APIC_LDR, 0);
+    if (!cpu->apic.identity.x2apic)
+        cpu->apic.identity.ldr = 0;
     local_apic_write_of(cpu, APIC_SVR, APIC_SVR_VECTOR);
     binding.nmi->reset(cpu);
     vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, 0);
