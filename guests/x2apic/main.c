@@ -13,7 +13,8 @@
  * `# differs:` lines: what the bare emulators do in another way than the manual. QEMU 10: registers
  * stay in the page in x2APIC mode and while the APIC is off, reserved bits of ICR are no #GP,
  * re-enabling does not reset the registers, INIT clears the logical ID. Bochs: reserved bits of ICR are
- * no #GP, and an APIC that was switched off never comes back. The trace leaves out #GP.
+ * no #GP, and an APIC that was switched off never comes back. Sextant with apic=apicv and x2apic=msr: what
+ * was in service before. The trace leaves out #GP.
  * Source: SDM Vol 3: APIC > Extended XAPIC (x2APIC).
  */
 #include "guest.h"

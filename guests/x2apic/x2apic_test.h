@@ -9,7 +9,7 @@
 #include "interrupts.h"
 #include "msr.h"
 
-#define ENTRY_LINES      13
+#define ENTRY_LINES      15
 #define REGISTER_LINES   13
 #define COST_LINES       7
 #define MESSAGE_LINES    30

@@ -132,11 +132,16 @@ static void load_x2apic(struct cpu *cpu)
     }
 }
 
+static void set_served(int vector)
+{
+    vmcs_write(VMCS_GUEST_INTERRUPT_STATUS,
+               (vector < 0 ? NO_VECTOR : (uint32_t)vector) << INTERRUPT_STATUS_SVI_SHIFT);
+}
+
 /* What was in service before the guest came is the hardware's to end, too. */
 static void load(struct cpu *cpu)
 {
     struct virtual_apic *apic = of(cpu);
-    int served;
 
     memset(apic->page, 0, PAGE);
     if (apic->x2apic)
@@ -154,12 +159,30 @@ static void load(struct cpu *cpu)
     }
     for (unsigned i = 0; i < 4; i++)
         vmcs_write(VMCS_EOI_EXIT_BITMAP0 + 2 * i, apic->eoi_exits[i]);
-    served = vector_set_highest(&apic->in_service);
-    vmcs_write(VMCS_GUEST_INTERRUPT_STATUS,
-               (served < 0 ? NO_VECTOR : (uint32_t)served) << INTERRUPT_STATUS_SVI_SHIFT);
+    set_served(vector_set_highest(&apic->in_service));
     local_apic_write(APIC_TPR, 0);
     set_shut(cpu, false);
     choose_acknowledgement(cpu);
+}
+
+/* From xAPIC into x2APIC mode: what the guest has in service is mostly ended in hardware already, and what
+ * hardware still has in service the guest may have ended. */
+static void carry_in_service(struct cpu *cpu)
+{
+    struct virtual_apic *apic = of(cpu);
+
+    for (unsigned i = 0; i < APIC_VECTOR_REGISTERS; i++) {
+        *register_at(cpu, APIC_ISR0 + i * APIC_REGISTER_STRIDE) = apic->kept.word[i];
+        apic->ended.word[i] = apic->in_service.word[i] & ~apic->kept.word[i];
+    }
+    set_served(vector_set_highest(&apic->kept));
+}
+
+static void keep_in_service(struct cpu *cpu)
+{
+    for (unsigned i = 0; i < APIC_VECTOR_REGISTERS; i++)
+        of(cpu)->kept.word[i] = *register_at(cpu, APIC_ISR0 + i * APIC_REGISTER_STRIDE);
+    of(cpu)->keeps = !of(cpu)->x2apic;
 }
 
 static void set_controls(struct cpu *cpu, bool on)
@@ -180,6 +203,9 @@ void vmx_virtual_apic_start(struct cpu *cpu)
     apic->on = true;
     apic->x2apic = cpu->apic.mode == APIC_MODE_X2APIC;
     load(cpu);
+    if (apic->keeps && apic->x2apic)
+        carry_in_service(cpu);
+    apic->keeps = false;
     vmcs_write(VMCS_VIRTUAL_APIC_ADDRESS, physical_of(apic->page));
     vmcs_write(VMCS_APIC_ACCESS_ADDRESS, vmx_apic_access_page());
     vmcs_write(VMCS_TPR_THRESHOLD, 0);
@@ -363,6 +389,7 @@ void vmx_virtual_apic_stop(struct cpu *cpu)
 {
     if (!of(cpu)->on)
         return;
+    keep_in_service(cpu);
     hand_back(cpu);
     set_shut(cpu, true);
     set_controls(cpu, false);

@@ -18,8 +18,10 @@ struct virtual_apic {
     struct vector_set in_service;   /* level-triggered: ended in hardware once the guest has ended them */
     struct vector_set ended;        /* of these, those that it has */
     struct vector_set direct;       /* acknowledged, and to be injected past the virtual APIC */
+    struct vector_set kept;         /* what was in service when it was turned off, with `keeps` */
     uint64_t eoi_exits[4];          /* the EOI-exit bitmap */
     bool on;
+    bool keeps;                     /* off since xAPIC mode was left */
     bool x2apic;                    /* in that mode: MSRs, and no page of the guest's */
     bool shut;                      /* external interrupts do not exit, virtual ones are not delivered */
     bool waits;                     /* `direct` is not empty */
@@ -39,8 +41,8 @@ void vmx_virtual_apic_initialise(struct cpu *cpu);
  * the hardware's task priority lets all of them through. Nothing when it is on. */
 void vmx_virtual_apic_start(struct cpu *cpu);
 
-/* Turns it off again: what is requested and the task priority go back to the hardware. (What is in
- * service stays out of it; the guest's EOI then finds nothing there, which is right.) */
+/* Turns it off again: what is requested and the task priority go back to the hardware. What is in
+ * service stays out of it; x2APIC mode finds it again where it is virtual, too. */
 void vmx_virtual_apic_stop(struct cpu *cpu);
 
 /* INIT has put the hardware's APIC into its INIT state: the virtual one follows, and what was
