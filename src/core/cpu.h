@@ -52,6 +52,7 @@ struct step_state {
     bool delivery;              /* no instruction, but the delivery of an event is stepped */
     uint64_t saved_rflags;      /* of these only TF and IF are restored */
     uint64_t saved_dr6;
+    uint64_t branch_from;       /* with DEBUGCTL.BTF: where the instruction is */
 };
 
 /* This CPU's local APIC as its guest has it. */

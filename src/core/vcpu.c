@@ -28,6 +28,7 @@ void vcpu_prepare(struct cpu *cpu)
 
     startup_mailbox_init(&cpu->mailbox, bootstrap, !bootstrap);
     cpu->waiting = !bootstrap;
+    atomic_store(&cpu->waits_in_hardware, 0);
     guest_apic_prepare(cpu);
     binding.nmi->reset(cpu);
 }

@@ -134,10 +134,11 @@ static void target(struct cpu *cpu)
     settle(cpu, atomic_load(&phase) == PHASE_FAILED);
 }
 
-/* What an INIT costs a guest's CPU until it waits is in between, as far as it takes time. */
+/* What an INIT costs a guest's CPU until it waits is in between, as far as it takes time. Another exit than the
+ * SIPI's is none of a CPU that waits. */
 static bool take_pair(struct cpu *cpu)
 {
-    uint64_t inits = cpu->counters[COUNTER_EXIT_INIT];
+    uint64_t inits = cpu->counters[COUNTER_EXIT_INIT], sipis = cpu->counters[COUNTER_EXIT_SIPI];
 
     selftest_reset(cpu, selftest_spin);
     atomic_fetch_add(&spinning, 1);
@@ -148,6 +149,8 @@ static bool take_pair(struct cpu *cpu)
     selftest_enter(cpu);
     startup_take(&cpu->mailbox);
     cpu->waiting = false;
+    if (cpu->counters[COUNTER_EXIT_SIPI] == sipis)
+        return false;
     atomic_fetch_add(&rounds, 1);
     return true;
 }

@@ -53,20 +53,23 @@ static void ready_events(struct cpu *cpu)
 
 static void attend(struct cpu *cpu)
 {
+    bool started;
+
     entry_look(cpu);
     again(cpu);
     while (rendezvous_wanted(cpu))
         rendezvous_attend(cpu);
-    if (startup_is_pending(&cpu->mailbox)) {
+    started = startup_is_pending(&cpu->mailbox);
+    if (started)
         vcpu_take_mailbox(cpu);
-        separate_kept_init(cpu);
-    }
     if (nested_view_is_old(cpu)) {
         nested_view_follow(cpu);
         vmx_flush_view(cpu);
     }
     if (!cpu->waiting)
         ready_events(cpu);
+    if (started)
+        separate_kept_init(cpu);
     if (cpu->nmi.pending || vmx_of(cpu)->virtual_apic.watched)
         entry_look_again(cpu);
     if (cpu->event.valid)
@@ -83,7 +86,11 @@ enum vmx_entry vmx_attend(struct general_registers *registers)
     if (cpu->leave_guest)
         return VMX_LEAVE;
     attend(cpu);
-    return cpu->launched ? VMX_RESUME : VMX_LAUNCH;
+    vmx_of(cpu)->by_launch = !cpu->launched;
+    if (cpu->launched)
+        return VMX_RESUME;
+    entry_look_again(cpu);      /* the next entry is by VMRESUME */
+    return VMX_LAUNCH;
 }
 
 /* VMLAUNCH or VMRESUME failed before it touched the guest: a control or a host field is wrong. */

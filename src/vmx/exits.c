@@ -338,6 +338,7 @@ static void exit_sipi(struct cpu *cpu, const struct past_exit *exit)
 static void entry_failed(struct cpu *cpu, const struct past_exit *exit)
 {
     cpu->counters[COUNTER_EXIT_INVALID]++;
+    cpu->launched = !vmx_of(cpu)->by_launch;
     if (!selftest_expects_refusal())
         vmx_audit(cpu);
     if (!selftest_ends(cpu, "the processor refused the micro-guest's state"))

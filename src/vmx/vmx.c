@@ -73,6 +73,7 @@ static void enable(struct cpu *cpu)
     if (!vmcs_clear(cpu->backend_physical) || !vmcs_load(cpu->backend_physical))
         panic("the VMCS of CPU %u cannot be loaded", (unsigned)cpu->index);
     cpu->launched = false;
+    vmx->init_held = false;
     vmx_controls_initialise(cpu);
     vmx_host_initialise(cpu);
     vmx_vmcs_initialise(cpu);

@@ -41,6 +41,7 @@ struct vmx_cpu {
     uint64_t ept_pointer;
     uint32_t controls[VMX_WORD_COUNT];  /* what the VMCS holds */
     bool init_held;                 /* an INIT that the SIPI's exit will act on */
+    bool by_launch;                 /* the entry under way, or the last one, is by VMLAUNCH */
     uint32_t soft_length;           /* bytes of the instruction that raised the queued soft event */
     struct virtual_apic virtual_apic;
     bool in_vmx_operation;

@@ -15,12 +15,27 @@
 #include "x86/registers.h"
 
 #define STEP_FLAGS          (RFLAGS_TF | RFLAGS_IF)
+#define LONGEST_INSTRUCTION 15
 
-static COLD void trace_branches(struct cpu *cpu, bool on)
+static COLD void stop_tracing(struct cpu *cpu)
 {
-    backend->register_write(cpu, GUEST_DEBUG_CONTROL,
-                            on ? cpu->guest_debug_control
-                               : cpu->guest_debug_control & ~DEBUGCTL_BTF);
+    cpu->step.branch_from = backend->register_read(cpu, GUEST_RIP);
+    backend->register_write(cpu, GUEST_DEBUG_CONTROL, cpu->guest_debug_control & ~DEBUGCTL_BTF);
+}
+
+static COLD void trace_again(struct cpu *cpu)
+{
+    backend->register_write(cpu, GUEST_DEBUG_CONTROL, cpu->guest_debug_control);
+}
+
+/* A guest that steps branches traps behind the stepped instruction when it was one: it went farther than to
+ * the next. */
+static bool guest_traps(struct cpu *cpu)
+{
+    uint64_t by = backend->register_read(cpu, GUEST_RIP) - cpu->step.branch_from;
+
+    return guest_single_steps(cpu, cpu->step.saved_rflags)
+           || (cpu->step.saved_rflags & RFLAGS_TF && (by == 0 || by > LONGEST_INSTRUCTION));
 }
 
 static void begin(struct cpu *cpu)
@@ -32,14 +47,14 @@ static void begin(struct cpu *cpu)
     registers.rflags = (registers.rflags & ~RFLAGS_IF) | RFLAGS_TF | RFLAGS_RF;
     registers.dr6 = DR6_INIT;
     if (cpu->guest_debug_control & DEBUGCTL_BTF)
-        trace_branches(cpu, false);
+        stop_tracing(cpu);
     backend->step_prepare(cpu, registers);
 }
 
 static void restore(struct cpu *cpu, struct step_registers registers)
 {
     if (cpu->guest_debug_control & DEBUGCTL_BTF)
-        trace_branches(cpu, true);
+        trace_again(cpu);
     backend->step_restore(cpu, registers);
 }
 
@@ -60,7 +75,7 @@ static uint64_t enabled_hits(struct cpu *cpu, uint64_t dr6)
 static COLD void finish_specially(struct cpu *cpu, struct step_registers registers)
 {
     struct step_state *step = &cpu->step;
-    bool guest_steps = guest_single_steps(cpu, step->saved_rflags);
+    bool guest_steps = guest_traps(cpu);
     bool traps = guest_steps || enabled_hits(cpu, registers.dr6);
     uint64_t restored = 0, dr6 = registers.dr6;
 

@@ -43,7 +43,7 @@ static void finish(struct cpu *cpu)
 
     if (traps)
         registers.dr6 = (registers.dr6 & ~DR6_B0_B3) | (pending & DR6_B0_B3)
-                      | (guest_steps ? DR6_BS : 0);
+                      | (guest_steps || pending & PENDING_DEBUG_BS ? DR6_BS : 0);
     restore(cpu, registers);
     if (!traps)
         return;
