@@ -14,6 +14,7 @@
 #include "boot/layout.h"
 #include "core/entry.h"
 #include "core/exceptions.h"
+#include "core/run_registers.h"
 
 #define ENTRY_WORK  128
 #define AREA        136
@@ -47,20 +48,7 @@ vmx_run:
 /* The host's RIP in every VMCS. */
 vmx_exit_point:
         movq    %rax, 0 * 8(%rsp)
-        movq    %rcx, 1 * 8(%rsp)
-        movq    %rdx, 2 * 8(%rsp)
-        movq    %rbx, 3 * 8(%rsp)
-        movq    %rbp, 5 * 8(%rsp)
-        movq    %rsi, 6 * 8(%rsp)
-        movq    %rdi, 7 * 8(%rsp)
-        movq    %r8, 8 * 8(%rsp)
-        movq    %r9, 9 * 8(%rsp)
-        movq    %r10, 10 * 8(%rsp)
-        movq    %r11, 11 * 8(%rsp)
-        movq    %r12, 12 * 8(%rsp)
-        movq    %r13, 13 * 8(%rsp)
-        movq    %r14, 14 * 8(%rsp)
-        movq    %r15, 15 * 8(%rsp)
+        SAVE_REGISTERS
         movq    %rsp, %rdi
         call    vmx_exit
         movq    ENTRY_WORK(%rsp), %rax
@@ -77,20 +65,7 @@ attend:
         testl   %eax, %eax              /* MOV leaves the flags alone */
 enter:
         movq    0 * 8(%rsp), %rax
-        movq    1 * 8(%rsp), %rcx
-        movq    2 * 8(%rsp), %rdx
-        movq    3 * 8(%rsp), %rbx
-        movq    5 * 8(%rsp), %rbp
-        movq    6 * 8(%rsp), %rsi
-        movq    7 * 8(%rsp), %rdi
-        movq    8 * 8(%rsp), %r8
-        movq    9 * 8(%rsp), %r9
-        movq    10 * 8(%rsp), %r10
-        movq    11 * 8(%rsp), %r11
-        movq    12 * 8(%rsp), %r12
-        movq    13 * 8(%rsp), %r13
-        movq    14 * 8(%rsp), %r14
-        movq    15 * 8(%rsp), %r15
+        LOAD_REGISTERS
         jne     launch
         vmresume
         jmp     refused

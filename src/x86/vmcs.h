@@ -236,8 +236,8 @@ static inline void vmcs_write(uint64_t field, uint64_t value)
         vmcs_access_failed("VMWRITE", field);
 }
 
-/* The same for the fields of frequent exits, without a test: every processor has them, and the VMCS that an exit
- * came from is current. Host context, after a VM exit. */
+/* The same for the fields of frequent exits, without a test: every processor has them. Host context, while this
+ * CPU's VMCS is current, as it is after every VM exit. */
 static inline uint64_t vmcs_read_known(uint64_t field)
 {
     uint64_t value;
