@@ -18,9 +18,9 @@ def tree(tmp_path: Path) -> Path:
     return directory
 
 
-def stub(tree: Path, name: str, script: str) -> None:
+def stand_in(tree: Path, name: str, script: str) -> None:
     """A command that comes before this machine's own."""
-    file = tree / "stubs" / name
+    file = tree / "commands" / name
     file.parent.mkdir(exist_ok=True)
     file.write_text(f"#!/bin/sh\n{script}\n")
     file.chmod(0o755)
@@ -28,7 +28,7 @@ def stub(tree: Path, name: str, script: str) -> None:
 
 def ask(tree: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     """Without a terminal, so that sudo cannot ask for a password."""
-    path = f"{tree}/stubs:{os.environ['PATH']}"
+    path = f"{tree}/commands:{os.environ['PATH']}"
     return subprocess.run([tree / "ci" / "setup", *words], env=os.environ | {"PATH": path}, stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, start_new_session=True, timeout=60)
 
@@ -41,7 +41,7 @@ def unpacked(tree: Path) -> None:
 
 def test_ready(tree: Path) -> None:
     unpacked(tree)
-    stub(tree, "dpkg-query", "for word; do case $word in --*) ;; *) echo installed $word;; esac; done")
+    stand_in(tree, "dpkg-query", "for word; do case $word in --*) ;; *) echo installed $word;; esac; done")
     done = ask(tree, "--dry-run")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "setup: everything is there: nothing to do\n"
@@ -53,9 +53,9 @@ def test_ready(tree: Path) -> None:
 ])
 def test_nothing_is_there(tree: Path, user: str, says: str) -> None:
     """All of it is listed, whoever asks, and nothing is made."""
-    stub(tree, "dpkg-query", "exit 1")
-    stub(tree, "id", f"echo {user}")
-    stub(tree, "sudo", "exit 1")
+    stand_in(tree, "dpkg-query", "exit 1")
+    stand_in(tree, "id", f"echo {user}")
+    stand_in(tree, "sudo", "exit 1")
     done = ask(tree, "--dry-run")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
@@ -67,9 +67,9 @@ def test_nothing_is_there(tree: Path, user: str, says: str) -> None:
 
 def test_without_root(tree: Path) -> None:
     """It prints the one command to run."""
-    stub(tree, "dpkg-query", "exit 1")
-    stub(tree, "id", "echo 1000")
-    stub(tree, "sudo", "exit 1")
+    stand_in(tree, "dpkg-query", "exit 1")
+    stand_in(tree, "id", "echo 1000")
+    stand_in(tree, "sudo", "exit 1")
     done = ask(tree)
     assert done.returncode == 1
     assert done.stdout.startswith("apt-get install --yes --no-install-recommends gcc ")
