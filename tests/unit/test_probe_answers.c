@@ -322,6 +322,8 @@ static void command_lines(void **state)
         { "--json=yes", "--json stands alone" },
         { "--json --report", "Only one of" },
         { "--diff a b --from c", "leave out --from" },
+        { "--diff - -", "Standard input (-) can be given once" },
+        { "--from - --from -", "Standard input (-) can be given once" },
         { "--msr-device x --from c", "leave it or the files out" },
         { "stpe=mtf", "Did you mean \"step\"?" },
         { "--mask nosuch", "mask= does not know the capability" },

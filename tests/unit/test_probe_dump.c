@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
+#include "judge.h"
 #include "probe_support.h"
-#include "subject.h"
 
 static struct arena arena;
 static struct dump dump;
@@ -73,7 +73,8 @@ static void make(void)
 static void cpuid_r(void **state)
 {
     (void)state;
-    read_text("CPU:\n" INTEL "   0xc0000000 0x00: eax=0x1 ebx=0x2 ecx=0x3 edx=0x4\r\n");
+    read_text("CPU:\n" INTEL "   0xc0000000 0x00: eax=0x00000001 ebx=0x00000002 "
+              "ecx=0x00000003 edx=0x00000004\r\n");
     make();
     assert_int_equal(subject.cpus, 1);
     assert_string_equal(subject.capabilities.vendor, "GenuineIntel");
@@ -237,6 +238,12 @@ static void what_is_cut_is_named_by_its_line(void **state)
     (void)state;
     refuse("CPU:\n   0x00000000 0x00: eax=0x00000001 ebx=0x7", 2, "was the file cut");
     refuse(INTEL "   0x00000002 0x0", 5, "was the file cut");
+    refuse("   0x00000000 0x00: eax=0x00000001 ebx=0x756e6547 ecx=0x6c65746e edx=0x49656e6", 1,
+           "was the file cut");
+    refuse("MSR 0x00000480 IA32_VMX_BASIC = 0x00da04000000", 1, "was the file cut");
+    refuse("0x480 da0400", 1, "the file ends within \"0x480 da0400\": was it cut?");
+    refuse("480 5\n482 da04", 2, "the file ends within");
+    refuse("IA32_VMX_BASIC da0400", 1, "the file ends within");
     refuse("CPUID 00000000: 00000001-756E6547-6C6", 1, "a CPUID line of AIDA64");
     refuse("MSR 0000001B: 0000-0000-FE", 1, "an MSR line of AIDA64");
     refuse("\n0x480 da04x\n", 2, "an MSR and its value");
@@ -256,23 +263,69 @@ static void what_is_missing_is_said(void **state)
     assert_non_null(strstr(error, "cpuid -r dump of the same machine"));
 
     memset(&dump, 0, sizeof(dump));
-    read_text("CPU:\n   0x00000000 0x00: eax=0x0000000d ebx=0x0 ecx=0x0 edx=0x0\n");
+    read_text("CPU:\n   0x00000000 0x00: eax=0x0000000d ebx=0x00000000 ecx=0x00000000 edx=0x00000000\n");
     assert_false(subject_from_dump(&arena, &dump, &subject, &error));
-    assert_non_null(strstr(error, "has no CPUID leaf 1"));
+    assert_non_null(strstr(error, "has no CPUID leaf 0x1"));
 
     memset(&dump, 0, sizeof(dump));
     read_text("CPU:\n"
               "   0x00000000 0x00: eax=0x00000003 ebx=0x756e6547 ecx=0x6c65746e edx=0x49656e69\n"
-              "   0x00000001 0x00: eax=0x000806c1 ebx=0x00000000 ecx=0x00000000 edx=0x00000260\n");
+              "   0x00000001 0x00: eax=0x000806c1 ebx=0x00000000 ecx=0x00000000 edx=0x00000260\n"
+              "   0x80000000 0x00: eax=0x80000001 ebx=0x00000000 ecx=0x00000000 edx=0x00000000\n"
+              "   0x80000001 0x00: eax=0x00000000 ebx=0x00000000 ecx=0x00000000 edx=0x20000000\n");
     make();
     assert_int_equal(subject.note_count, 1);
-    assert_string_equal(subject.notes[0], "The dump lacks 3 CPUID leaves that this processor must "
+    assert_string_equal(subject.notes[0], "The dump lacks 2 CPUID leaves that this processor must "
                         "have, the first is 0x2: zeros are taken instead.");
 
     memset(&dump, 0, sizeof(dump));
     read_text("CPU 0:\n" INTEL "CPU 1:\n");
     assert_false(subject_from_dump(&arena, &dump, &subject, &error));
-    assert_non_null(strstr(error, "CPU 1 has no CPUID leaf 0"));
+    assert_non_null(strstr(error, "CPU 1 has no CPUID leaf 0x0"));
+}
+
+/* Whether a machine can be judged by the beginning of a file; *outcome: how. */
+static bool judged(const char *text, size_t length, enum outcome *outcome)
+{
+    struct judgement judgement;
+
+    memset(&dump, 0, sizeof(dump));
+    if (!read_bytes(text, length) || !subject_from_dump(&arena, &dump, &subject, &error)) {
+        return false;
+    }
+    judge(&arena, &subject, NULL, true, &judgement);
+    *outcome = judgement.selection.outcome;
+    return judgement.environment.unknown == NULL;
+}
+
+/* A file that was cut anywhere says what the whole one says, or that nothing can be said. */
+static void what_is_cut_says_nothing_else(void **state)
+{
+    static const char *const names[] = {
+        "bochs27-core2_penryn_t9600", "bochs27-tigerlake", "bochs27-ryzen", "qemu72-EPYC",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        enum outcome whole, part;
+        char path[96], text[8192];
+        size_t length;
+        FILE *file;
+
+        snprintf(path, sizeof(path), "tests/unit/vectors/%s.raw", names[i]);
+        file = fopen(path, "r");
+        assert_non_null(file);
+        length = fread(text, 1, sizeof(text), file);
+        fclose(file);
+        assert_in_range(length, 1, sizeof(text) - 1);
+        assert_true(judged(text, length, &whole));
+        for (size_t cut = 1; cut < length; cut++) {
+            if (judged(text, cut, &part) && part != whole) {
+                fail_msg("%s, %zu bytes: %d, not %d", names[i], cut, part, whole);
+            }
+            arena_free(&arena);
+        }
+    }
 }
 
 /* Every raw part that the tests have is read the same by both readers. */
@@ -320,6 +373,7 @@ int main(void)
         cmocka_unit_test_teardown(aida64, forget),
         cmocka_unit_test_teardown(what_is_cut_is_named_by_its_line, forget),
         cmocka_unit_test_teardown(what_is_missing_is_said, forget),
+        cmocka_unit_test_teardown(what_is_cut_says_nothing_else, forget),
         cmocka_unit_test_teardown(vectors_are_read_as_the_image_reads_them, forget),
     };
 

@@ -7,8 +7,7 @@
 struct question {
     const struct dump *dump;
     const struct dump_cpu *cpu;
-    size_t missing;             /* leaves */
-    uint32_t first_missing;
+    struct missing_leaves missing;
 };
 
 static const struct raw_msr *find_msr(const struct dump_cpu *cpu, uint32_t index)
@@ -29,6 +28,26 @@ static const struct raw_msr *known_msr(const struct question *question, uint32_t
 }
 
 /*
+ * Without these nothing can be said.  Every program that dumps CPUID knows them, so that a dump
+ * without one has been cut.
+ */
+static bool decides(uint32_t leaf)
+{
+    return leaf <= 1 || leaf == 0x80000000 || leaf == 0x80000001 || leaf == 0x8000000a;
+}
+
+static void note_missing(struct missing_leaves *missing, uint32_t leaf)
+{
+    if (missing->count++ == 0) {
+        missing->first = leaf;
+    }
+    if (decides(leaf) && !missing->decide) {
+        missing->decide = true;
+        missing->deciding = leaf;
+    }
+}
+
+/*
  * cpuid(1) leaves out the subleaves that say nothing, and old programs know fewer leaves than new
  * processors have: both count as zeros.
  */
@@ -46,10 +65,7 @@ static void answer_cpuid(void *context, uint32_t leaf, uint32_t subleaf, uint32_
     }
     memset(word, 0, 4 * sizeof(*word));
     if (subleaf == 0) {
-        if (question->missing == 0) {
-            question->first_missing = leaf;
-        }
-        question->missing++;
+        note_missing(&question->missing, leaf);
     }
 }
 
@@ -89,7 +105,8 @@ static void add_behind_unread(const struct dump_cpu *cpu, struct raw *raw)
     }
 }
 
-size_t dump_probe(const struct dump *dump, size_t cpu, struct raw *raw, uint32_t *missing)
+void dump_probe(const struct dump *dump, size_t cpu, struct raw *raw,
+                struct missing_leaves *missing)
 {
     struct question question = { .dump = dump, .cpu = &dump->cpus[cpu] };
     const struct raw_reader reader = {
@@ -100,6 +117,5 @@ size_t dump_probe(const struct dump *dump, size_t cpu, struct raw *raw, uint32_t
     forget_unread(&question, raw);
     add_behind_unread(question.cpu, raw);
     add_behind_unread(&dump->common, raw);
-    *missing = question.first_missing;
-    return question.missing;
+    *missing = question.missing;
 }

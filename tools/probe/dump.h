@@ -47,11 +47,20 @@ struct input_error {
 bool dump_read(struct arena *arena, const char *text, size_t length, struct dump *dump,
                struct input_error *error);
 
+/* CPUID leaves that the processor must have and the dump has not. */
+struct missing_leaves {
+    size_t count;
+    uint32_t first;
+    bool decide;                /* one of them decides whether the image runs: */
+    uint32_t deciding;          /* this one, the first such */
+};
+
 /*
  * Asks the dump as the probe asks a processor.  raw holds what it would hold there; what the dump
  * lacks is left out, and raw->msrs_unread says whether that goes for MSRs.  A leaf that must be
- * there and is not counts as zeros: *missing is the first such leaf, and their number is returned.
+ * there and is not counts as zeros, and is told of in *missing.
  */
-size_t dump_probe(const struct dump *dump, size_t cpu, struct raw *raw, uint32_t *missing);
+void dump_probe(const struct dump *dump, size_t cpu, struct raw *raw,
+                struct missing_leaves *missing);
 
 #endif

@@ -19,6 +19,7 @@ struct reader {
     bool said_something;
     bool skip_msrs;             /* they are another CPU's */
     bool cpuid_lines;           /* this file has lines of cpuid -r */
+    bool unended;               /* the file ends within this line */
     char line[LINE_MAX];
 };
 
@@ -182,7 +183,8 @@ static bool read_cpuid_line(struct reader *reader, const char *text)
     }
     for (unsigned i = 0; i < 4; i++) {
         text = after(skip_blanks(text), names[i]);
-        if (text == NULL || (text = take_prefixed(text, 8, &value)) == NULL) {
+        text = text != NULL ? after(text, "0x") : NULL;
+        if (text == NULL || (text = take_hex(text, 8, 8, &value)) == NULL) {
             return fail_cut(reader, "a line of cpuid -r");
         }
         word[i] = (uint32_t)value;
@@ -241,8 +243,8 @@ static bool read_aida_msr(struct reader *reader, const char *text, uint32_t inde
                                          : fail_cut(reader, "an MSR line of AIDA64");
 }
 
-/* A value, #GP or rdmsr's complaint; false: it is none of them. */
-static bool take_msr_value(const char *text, bool *present, uint64_t *value)
+/* A value of at least so many digits, #GP or rdmsr's complaint; false: it is none of them. */
+static bool take_msr_value(const char *text, unsigned least, bool *present, uint64_t *value)
 {
     const char *digits = after(text, "#GP");
 
@@ -252,12 +254,12 @@ static bool take_msr_value(const char *text, bool *present, uint64_t *value)
         return true;
     }
     digits = after(text, "0x");
-    text = take_hex(digits != NULL ? digits : text, 1, 16, value);
+    text = take_hex(digits != NULL ? digits : text, least, 16, value);
     return text != NULL && at_end(text);
 }
 
-/* What stands behind the index of a list: a value, or nothing. */
-static bool read_msr_value(struct reader *reader, const char *text, uint32_t index)
+/* What stands behind the index: a value of at least so many digits, or nothing. */
+static bool read_msr_value(struct reader *reader, const char *text, unsigned least, uint32_t index)
 {
     uint64_t value;
     bool present;
@@ -268,8 +270,14 @@ static bool read_msr_value(struct reader *reader, const char *text, uint32_t ind
         reader->said_something = true;
         return true;
     }
-    return take_msr_value(text, &present, &value) ? add_msr(reader, index, present, value)
-                                                  : fail_cut(reader, "an MSR and its value");
+    if (!take_msr_value(text, least, &present, &value)) {
+        return fail_cut(reader, "an MSR and its value");
+    }
+    if (reader->unended && !take_msr_value(text, 16, &present, &value)) {
+        return fail(reader, arena_format(reader->arena, "the file ends within %s: was it cut? If "
+                                         "the value is whole, end the line", quoted(reader)));
+    }
+    return add_msr(reader, index, present, value);
 }
 
 /*
@@ -284,7 +292,7 @@ static bool find_bare_msr(const char *text, const char **rest, uint32_t *index)
     *rest = take_hex(text, 1, 8, &number);
     *index = (uint32_t)number;
     return *rest != NULL && strspn(*rest, ":= \t") != 0 && raw_msr_name(*index) != NULL
-           && take_msr_value(*rest + strspn(*rest, ":= \t"), &present, &value);
+           && take_msr_value(*rest + strspn(*rest, ":= \t"), 1, &present, &value);
 }
 
 /* Behind "MSR ": AIDA64's, or "0x00000480 IA32_VMX_BASIC = 0x..." of a report. */
@@ -298,7 +306,8 @@ static bool read_msr_line(struct reader *reader, const char *text)
     if (rest != NULL) {
         const char *equals = strchr(rest, '=');
 
-        return read_msr_value(reader, equals != NULL ? equals : rest, (uint32_t)index);
+        return read_msr_value(reader, equals != NULL ? equals : rest, equals != NULL ? 16 : 1,
+                              (uint32_t)index);
     }
     rest = take_hex(text, 8, 8, &index);
     return rest != NULL ? read_aida_msr(reader, rest, (uint32_t)index)
@@ -410,13 +419,13 @@ static bool read_line(struct reader *reader)
         /* Those of cpuid -r are indented, even when they are cut. */
         return strstr(rest, ": e") != NULL || (reader->cpuid_lines && text != reader->line)
                ? read_cpuid_line(reader, text)
-               : read_msr_value(reader, rest, (uint32_t)index);
+               : read_msr_value(reader, rest, 1, (uint32_t)index);
     }
     if (find_msr_name(text, word, &known)) {
-        return read_msr_value(reader, text + word, known);
+        return read_msr_value(reader, text + word, 1, known);
     }
     if (find_bare_msr(text, &rest, &known)) {
-        return read_msr_value(reader, rest, known);
+        return read_msr_value(reader, rest, 1, known);
     }
     return pass_over(reader);
 }
@@ -448,6 +457,7 @@ bool dump_read(struct arena *arena, const char *text, size_t length, struct dump
         const char *end = memchr(text + at, '\n', length - at);
         size_t line = end != NULL ? (size_t)(end - (text + at)) : length - at;
 
+        reader.unended = end == NULL;
         if (!take_line(&reader, text + at, line)) {
             return false;
         }

@@ -144,12 +144,26 @@ static bool parse_word(struct parser *p, const char *word)
     }
     if (!is_parameter(word)) {
         return fail(p, arena_format(p->arena, access(word, F_OK) == 0
-                                    ? "\"%.80s\" is a file: say --from %.80s to judge it."
+                                    ? "\"%s\" is a file: say --from %s to judge it."
                                     : "\"%.80s\" is neither an option nor a boot parameter such as "
                                       "step=mtf; --help lists them.", word, word));
     }
     add_parameter(p, word);
     return true;
+}
+
+/* How many machines or files are to come from standard input. */
+static unsigned standard_inputs(const struct options *out)
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < out->file_count; i++) {
+        count += strcmp(out->files[i], "-") == 0;
+    }
+    for (unsigned i = 0; i < 2 && out->given[OPTION_DIFF]; i++) {
+        count += strcmp(out->diff[i], "-") == 0;
+    }
+    return count;
 }
 
 /* What cannot be said together. */
@@ -172,6 +186,9 @@ static bool check(struct parser *p)
     if (out->given[OPTION_MSR_DEVICE] && (out->file_count != 0 || out->given[OPTION_DIFF])) {
         return fail(p, "--msr-device is for the machine that this runs on; leave it or the files "
                     "out.");
+    }
+    if (standard_inputs(out) > 1) {
+        return fail(p, "Standard input (-) can be given once only.");
     }
     if (!cmdline_parse(out->parameters, &parameters, &error)) {
         return fail(p, error.text);

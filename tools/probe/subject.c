@@ -62,15 +62,15 @@ void subject_other_cpu(struct arena *arena, struct subject *subject, uint32_t ap
     subject->capabilities = common;
 }
 
-static void note_missing(struct arena *arena, struct subject *subject, size_t missing,
-                         uint32_t first)
+static void note_missing(struct arena *arena, struct subject *subject,
+                         const struct missing_leaves *missing)
 {
-    if (missing != 0) {
+    if (missing->count != 0) {
         subject_note(arena, subject,
                      arena_format(arena, "The dump lacks %u CPUID lea%s that this processor must "
                                   "have, the first is 0x%x: zeros are taken instead.",
-                                  (unsigned)missing, missing == 1 ? "f" : "ves",
-                                  (unsigned)first));
+                                  (unsigned)missing->count, missing->count == 1 ? "f" : "ves",
+                                  (unsigned)missing->first));
     }
 }
 
@@ -84,14 +84,14 @@ bool subject_from_dump(struct arena *arena, const struct dump *dump, struct subj
         return false;
     }
     for (size_t i = 0; i < dump->cpu_count; i++) {
-        size_t missing;
-        uint32_t first;
+        struct missing_leaves missing;
         struct raw raw;
 
-        missing = dump_probe(dump, i, &raw, &first);
-        if (raw_cpuid_find(&raw, 1, 0) == NULL || (missing != 0 && first < 2)) {
-            *error = arena_format(arena, "CPU %u has no CPUID leaf %u: the dump was cut, or is not "
-                                  "whole", (unsigned)i, (unsigned)(missing != 0 ? first : 1));
+        dump_probe(dump, i, &raw, &missing);
+        if (raw_cpuid_find(&raw, 1, 0) == NULL || missing.decide) {
+            *error = arena_format(arena, "CPU %u has no CPUID leaf 0x%x: the dump was cut, or is "
+                                  "not whole", (unsigned)i,
+                                  (unsigned)(missing.decide ? missing.deciding : 1));
             return false;
         }
         if (i == 0) {
@@ -99,7 +99,7 @@ bool subject_from_dump(struct arena *arena, const struct dump *dump, struct subj
         } else {
             subject_other_cpu(arena, subject, subject_apic_id(&raw), &raw);
         }
-        note_missing(arena, subject, missing, first);
+        note_missing(arena, subject, &missing);
     }
     if (dump->without_value != 0) {
         subject_note(arena, subject,

@@ -115,9 +115,9 @@ static bool take_object(struct arena *arena, const char *text, size_t length, si
 static bool is_verdict(const struct line *line)
 {
     static const char *const verdicts[] = { "Sextant: RUNS", "Sextant: CANNOT RUN",
-                                            "Sextant: REFUSED" };
+                                            "Sextant: CANNOT TELL", "Sextant: REFUSED" };
 
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++) {
         if (begins(line, verdicts[i])) {
             return true;
         }
@@ -211,6 +211,11 @@ static const char *read_file(struct arena *arena, const char *name, size_t *leng
     if (wrong != NULL) {
         *error = arena_format(arena, "%s: %s.", name, wrong);
         return NULL;
+    }
+    /* The byte order mark that some editors and shells put first. */
+    if (*length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
+        text += 3;
+        *length -= 3;
     }
     return text;
 }

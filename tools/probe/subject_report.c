@@ -15,7 +15,6 @@ struct reading {
     struct subject *subject;
     const char *error;          /* the first one stays */
     unsigned foreign;           /* capabilities and strategies that this program does not know */
-    bool masked[CAPABILITY_COUNT];
 };
 
 /* ---- members ---- */
