@@ -98,6 +98,17 @@ def test_circleci_has_what_its_own_steps_need() -> None:
     assert kept["when"] == "always", "the page of a failed run has durations, too"
 
 
+@pytest.mark.parametrize("path", [GITHUB, CIRCLE], ids=lambda path: path.name)
+def test_one_job_hands_the_durations_to_all_groups(path: Path) -> None:
+    """A group that looked for them itself could find those of a run that has ended meanwhile."""
+    document = yaml.safe_load(path.read_text())
+    jobs = {name for name, job in document["jobs"].items() if "restore" in str(job["steps"])}
+    assert jobs == {"durations"}
+    needs = document["jobs"]["matrix"]["needs"] if path == GITHUB else (
+        next(row["matrix"]["requires"] for row in document["workflows"]["everything"]["jobs"] if isinstance(row, dict) and "matrix" in row))
+    assert "durations" in needs
+
+
 def test_github_finds_the_cache_that_it_saves() -> None:
     """How a cache is packed is part of its name, and that depends on what is installed: both jobs run in one container."""
     jobs = [job for job in yaml.safe_load(GITHUB.read_text())["jobs"].values()
@@ -148,7 +159,7 @@ def make(*words: str) -> str:
 @pytest.mark.parametrize(("words", "expected"), [
     (["ROW=qemu72-EPYC", "COL=auto", "GUEST=smp"], "-k '[qemu72-EPYC/ and /auto/ and /smp]'"),
     (["ROW=bochs30-*"], "-k '[bochs30-'"), (["TEST=test_cell", "COL=mtf"], "-k 'test_cell[ and /mtf/'"),
-    (["SHARD=2/3"], "--shard 2/3"), ([], "--junitxml=build/matrix/junit.xml;")])
+    (["SHARD=2/3"], "--shard 2/3"), ([], "--junitxml=build/matrix/junit.xml;")], ids=["cell", "rows", "column", "group", "all"])
 def test_make_matrix_selects(words: list[str], expected: str) -> None:
     """The command that is printed is the one that is run."""
     lines: list[Any] = [line for line in make("matrix", *words).splitlines() if "-m pytest" in line]

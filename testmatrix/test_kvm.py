@@ -26,7 +26,8 @@ def tree(root: Path, **changes: str | None) -> Path:
 @pytest.mark.parametrize(("changes", "words"), [
     ({}, None), ({"dev__kvm": None}, "no /dev/kvm"), ({"proc__cpuinfo": "flags : fpu vmxx\n"}, "no processor has the flag vmx"),
     ({"sys__module__kvm_intel__parameters__nested": None}, "kvm_intel is not loaded"),
-    ({"sys__module__kvm_intel__parameters__nested": "N\n"}, "options kvm_intel nested=1")])
+    ({"sys__module__kvm_intel__parameters__nested": "N\n"}, "options kvm_intel nested=1")],
+    ids=["nothing", "device", "flag", "module", "nested"])
 def test_what_is_missing(tmp_path: Path, changes: dict[str, str | None], words: str | None) -> None:
     lack = kvm.lack("intel", tree(tmp_path, **changes))
     assert (lack is None) == (words is None)

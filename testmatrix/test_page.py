@@ -6,6 +6,8 @@ pictures stay among the artefacts.
 """
 
 import re
+import shlex
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
@@ -16,8 +18,10 @@ from harness import browser, collect, page, runs
 from harness.browser import Browser
 from harness.data import Host
 from harness.lab import Lab
+from harness.places import Place
 from harness.runs import Record
 from harness.verdicts import Verdict
+from runner.guests import ROOT
 
 EVIL = "</script><script>document.title = 'broken'</script><img src=x onerror=\"document.title='broken'\"> & <b>"
 HOSTS = ("qemu72-EPYC", "qemu72-EPYC-no-npt")
@@ -201,6 +205,24 @@ def test_nothing_is_left_empty(window: Browser, matrix: Path) -> None:
     window.go((matrix / "empty.html").as_uri() + f"#cell/{SKIPPED}/auto")
     assert becomes(window, title, [f"{SKIPPED} / auto"])
     assert "To see it again" in shown(window, "#dialog-body")[0] and "Files:" not in shown(window, "#dialog-body")[0]
+
+
+def kind(place: Place) -> tuple[bool, ...]:
+    """Of which the commands differ."""
+    return bool(place.host), "=" in place.strategy, "[" in place.test
+
+
+def test_its_command_selects_the_test(window: Browser, request: pytest.FixtureRequest) -> None:
+    """One test of each kind: of a cell, of a machine with something of its own forced, with and without parameters."""
+    nodeids = {item.nodeid for item in request.session.items}
+    tests = {kind(place): (nodeid, place) for nodeid in sorted(nodeids) for place in [Place.of(nodeid)]}
+    for nodeid, place in tests.values():
+        command = str(window.run("return reproduce(arguments[0])", asdict(place)))
+        words = shlex.split(command)
+        assert words[:2] == ["make", "matrix"]
+        dry = subprocess.run(["make", "--dry-run", *words[1:]], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        [expression] = re.findall(r" -m pytest .* -k '([^']*)'", dry)
+        assert all(term in nodeid for term in expression.split(" and ")), command
 
 
 def test_by_keyboard(window: Browser, matrix: Path) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import make_page
 import pytest
-from harness import collect, data, golden, merge, page, runs, shards, verdicts
+from harness import collect, data, golden, kvm, merge, page, runs, shards, verdicts
 from harness.data import HERE
 from harness.places import Place
-from harness.progress import Progress, clock, typical
+from harness.progress import SKIPPED, Progress, clock, expected, typical
 from harness.runs import Record
 from harness.shards import Shard
 from harness.shared import Shared
@@ -67,10 +67,14 @@ def test_shared_no_report(): shared(report.NoReport("none"))
 def test_shared_wrong_report(): shared(report.ReportError("wrong"))
 @pytest.mark.parametrize("x", [pytest.param(1, id="host/strategy/guest")])
 def test_cell(x): pass
+@pytest.mark.parametrize("x", [pytest.param(1, id="host/strategy/guest")])
+def test_skip_by_another(x): skip_by("absent", "vmx is absent")
+@pytest.mark.parametrize("x", [pytest.param(1, id="some-host/strategy/guest")])
+def test_skip_by_itself(x): skip_by("absent", "vmx is absent")
 '''
 EXPECTED = {
     "pass": "PASS", "fail": "FAIL", "error": "FAIL", "skip": "SKIP", "skip_machine": "SKIP", "skip_no_reason": "FAIL",
-    "skip_masked": "SKIP", **dict.fromkeys(
+    "skip_masked": "SKIP", "skip_by_another": "FAIL", "skip_by_itself": "SKIP", **dict.fromkeys(
         ("skip_lies", "skip_has", "skip_unknown", "skip_no_report", "skip_words", "skip_emulated", "skip_no_row"), "FAIL"),
     "xfail": "XFAIL", "xfail_no_link": "FAIL", "xfail_wrong_link": "FAIL", "listed_but_right": "XPASS", "strict": "XPASS",
     "stalled": "TIMEOUT", "ended": "CRASH", "worker": "CRASH", "cell": "PASS",
@@ -94,10 +98,13 @@ def test_every_verdict(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatc
     assert json.loads(cell.read_text())["host"] == "host"
     text = ended.stdout.str()
     assert collect.summary(document) in text
-    assert "4 CRASH, 2 TIMEOUT, 13 FAIL, 2 XPASS, 1 XFAIL, 3 SKIP, 2 PASS" in text
-    assert all(re.search(rf"^{words}", text, re.MULTILINE) for words in (r"SKIPPED \[1\] .*vmx is absent", r"XFAIL test_inner.py::test_xfail\b"))
+    assert "4 CRASH, 2 TIMEOUT, 14 FAIL, 2 XPASS, 1 XFAIL, 4 SKIP, 2 PASS" in text
+    assert all(re.search(rf"^{words}", text, re.MULTILINE) for words in (r"SKIPPED \[2\] .*vmx is absent", r"XFAIL test_inner.py::test_xfail\b"))
     assert (pytester.path / "build/matrix/index.html").exists()
     assert 'value="XPASS"' in (pytester.path / "build/matrix/junit.xml").read_text()
+    ended = pytester.runpytest_subprocess("-p", "harness.cells", "-n", "1", "-k", "no_such_test")
+    assert ended.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    assert cell.exists() and (pytester.path / "build/matrix/index.html").exists(), "a run of nothing takes nothing away"
 
 
 def record(**changes: object) -> Record:
@@ -204,6 +211,12 @@ def test_the_page_of_several_runs_fails_as_they_do(tmp_path: Path, monkeypatch: 
     assert make_page.main([str(tmp_path / "all")]) == 0
 
 
+def test_three_words_are_a_cell(request: pytest.FixtureRequest) -> None:
+    """An id that has two slashes by accident would be a machine on the page."""
+    hosts = {Place.of(item.nodeid).host for item in request.session.items} - {""}
+    assert [host for host in hosts if not data.NAME.fullmatch(host)] == []
+
+
 def test_a_test_that_did_not_run_is_named(tmp_path: Path) -> None:
     document = fake(tmp_path, {"a": "PASS"}, ["a"], "1/1")
     document = collect.collect(tmp_path, ["a", "b"], ["a", "b"], None, 1, 1)
@@ -236,6 +249,9 @@ def test_the_estimate_of_a_first_run() -> None:
     cells = [cell for cell in data.cells() if not cell.host.needs and not (cell.host.is_bochs and golden.takes(cell.host, cell.strategy))]
     seconds = sum(typical(Place("test_cells::test_cell", *cell.name.split("/"))) for cell in cells)
     assert 3600 < seconds / 2 < 2.5 * 3600
+    with_kvm = Place("test_cells::test_cell", "kvm-intel", "auto", "smp")
+    assert typical(with_kvm) > 1, "every machine makes the same groups, with KVM or without"
+    assert expected(with_kvm, 5) == (SKIPPED if kvm.lack("intel") else 5)
     assert typical(Place("test_report::test_axes", "bochs27-ryzen", "report-only", "none")) < 1
     assert typical(Place("test_ci::test_no_registry_is_named[Jenkinsfile]")) < 1
 

@@ -56,7 +56,7 @@ def is_worker(config: pytest.Config) -> bool:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """One run at a time in a build directory, and nothing of the last one is taken for this one's."""
+    """One run at a time in a build directory."""
     config = session.config
     if is_worker(config) or config.option.collectonly:
         return
@@ -67,8 +67,6 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     except BlockingIOError:
         pytest.exit(f"another run of the system tests uses {MATRIX}", returncode=pytest.ExitCode.USAGE_ERROR)
     config.stash[LOCK] = lock
-    for place in (CELLS, SESSION):
-        shutil.rmtree(place, ignore_errors=True)
     for file in (COLLECTED, WEIGHTS):
         file.unlink(missing_ok=True)
     config.pluginmanager.register(Collector(config), "sextant-collector")
@@ -81,7 +79,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     weights = {item.nodeid: weight(item, known) for item in items}
     items.sort(key=lambda item: (-weights[item.nodeid], item.nodeid))
     if config.option.progress and not config.option.collectonly:
-        write_weights(weights)
+        write_weights({name: progress.expected(Place.of(name), weight) for name, weight in weights.items()})
     if config.option.shard:
         if not is_worker(config) or config.workerinput["workerid"] == "gw0":       # type: ignore[attr-defined]
             runs.write(COLLECTED, [item.nodeid for item in items])
@@ -91,7 +89,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def weight(item: pytest.Item, known: dict[str, float]) -> float:
-    """Seconds."""
+    """Seconds; on each machine the same, or their groups would not be."""
     marker = item.get_closest_marker("weight")
     return known.get(item.nodeid, float(marker.args[0]) if marker else progress.typical(Place.of(item.nodeid)))
 
@@ -155,7 +153,7 @@ def refuse(report: pytest.TestReport, call: pytest.CallInfo[None]) -> str | None
         return None
     if hasattr(report, "wasxfail"):
         return verdicts.complaint_of_xfail(str(report.wasxfail))
-    return verdicts.complaint_of_skip(reason_of_skip(call))
+    return verdicts.complaint_of_skip(reason_of_skip(call), Place.of(report.nodeid).host)
 
 
 def reason_of_skip(call: pytest.CallInfo[None]) -> str:
@@ -200,7 +198,7 @@ class Collector:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: object, ids: list[str]) -> None:
-        if not self.selected:
+        if ids and not self.selected:
             self.begin(list(ids))
 
     @pytest.hookimpl(trylast=True)
@@ -209,7 +207,12 @@ class Collector:
             self.begin([item.nodeid for item in session.items])
 
     def begin(self, selected: list[str]) -> None:
+        """Nothing of the last run is taken for this one's; and where nothing was selected, it is left as it was."""
         self.selected = selected
+        for place in (CELLS, SESSION):
+            shutil.rmtree(place, ignore_errors=True)
+        for file in (page.DOCUMENT, page.PAGE):
+            (MATRIX / file).unlink(missing_ok=True)
         if self.progress:
             self.say(self.progress.begin(selected, progress.read(WEIGHTS)))
 
@@ -263,6 +266,6 @@ class Collector:
     def pytest_terminal_summary(self) -> None:
         if self.summary:
             self.say(self.summary)
-            self.say(f"{MATRIX / 'index.html'}")
+            self.say(f"{MATRIX / page.PAGE}")
         for complaint in self.complaints:
             self.say(f"MATRIX: {complaint}")

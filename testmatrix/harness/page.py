@@ -15,8 +15,10 @@ from .progress import clock
 from .verdicts import ORDER, Verdict
 
 SOURCES = HERE / "page"
+DOCUMENT, PAGE = "matrix.json", "index.html"    # in build/matrix/
 NO_HOST = "(no machine)"
 OTHER = "other"
+REPORT_ONLY = "report-only"     # what is tested by the reports alone
 # A verdict is never told by colour alone.
 SYMBOLS = {"CRASH": "✸", "TIMEOUT": "◷", "FAIL": "✗", "XPASS": "‼", "XFAIL": "≈", "SKIP": "–", "PASS": "✓"}
 
@@ -69,8 +71,8 @@ class Row:
 
 def write(matrix: Path, document: Document) -> None:
     """matrix.json and index.html."""
-    (matrix / "matrix.json").write_text(json.dumps(document, separators=(",", ":")) + "\n")
-    (matrix / "index.html").write_text(render(document), encoding="utf-8")
+    (matrix / DOCUMENT).write_text(json.dumps(document, separators=(",", ":")) + "\n")
+    (matrix / PAGE).write_text(render(document), encoding="utf-8")
 
 
 def render(document: Document) -> str:
@@ -100,13 +102,9 @@ def column_of(cell: Document, columns: list[str]) -> str:
 
 
 def columns_of(document: Document) -> list[str]:
-    """The strategies; other words only when several hosts have them."""
-    known = {strategy.name for strategy in data.strategies()}
-    hosts: dict[str, set[str]] = {}
-    for cell in document["cells"]:
-        if cell["host"]:
-            hosts.setdefault(cell["strategy"], set()).add(cell["host"])
-    names = [name for name in document["strategies"] if name in known or len(hosts.get(name, ())) > 1]
+    """The strategies that were run, and what the reports say; a test that forces something of its own is among the others."""
+    known = {strategy.name for strategy in data.strategies()} | {REPORT_ONLY}
+    names = [name for name in document["strategies"] if name in known]
     other = any(column_of(cell, names) == OTHER for cell in document["cells"])
     return names + ([OTHER] if other else [])
 

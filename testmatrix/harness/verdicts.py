@@ -64,8 +64,11 @@ def anchors() -> frozenset[str]:
     return frozenset(ANCHOR.findall((ROOT / EMULATORS_PAGE).read_text(encoding="utf-8")))
 
 
-def complaint_of_skip(reason: str) -> str | None:
-    """Why a test may not be skipped with this reason; None when it may."""
+def complaint_of_skip(reason: str, of: str) -> str | None:
+    """Why a test may not be skipped with this reason; None when it may. of: the host of its id, or nothing."""
+    found = SKIP_BY_MACHINE.fullmatch(reason) or SKIP_BY_REPORT.fullmatch(reason)
+    if found and of not in ("", found[1]):
+        return f"a test of {of} may be skipped only for what {of} is: {reason}"
     if found := SKIP_BY_MACHINE.fullmatch(reason):
         host = data.hosts().get(found[1])
         return None if host and host.needs else f"hosts/ has no {found[1]} that needs anything: {reason}"
