@@ -59,7 +59,7 @@ WAYS = {way.name: way for way in (
     Way("page+dbstep", "startup=icr apic=page step=dbstep", PAGE, writes(500)),
     Way("x2apic passthrough", "startup=sipi apic=passthrough x2apic=passthrough", x2apic(0), {CPUID: 100}),
     Way("x2apic msr", "startup=icr apic=decode,page x2apic=msr", x2apic(1), {CPUID: 100, X2_ICR: 100}),
-    Way("x2apic apicv", "startup=icr x2apic=apicv", x2apic(1, interrupt=1), {CPUID: 100}),
+    Way("x2apic apicv", "startup=icr x2apic=apicv", x2apic(1, interrupt=1), {CPUID: 100, X2_ICR: 100}),
 )}
 SVM = ("decode", "page+dbstep")
 VMX = tuple(WAYS)
