@@ -64,7 +64,7 @@ static uint8_t double_fault_stack[DOUBLE_FAULT_STACK_SIZE] __attribute__((aligne
 
 void interrupts_set_entry(uint8_t vector, const void *entry)
 {
-    uint64_t offset = (uint64_t)entry;
+    uint64_t offset = (uint64_t)(entry != NULL ? entry : vector_entries + 16 * vector);
     idt[vector] = (struct gate){
         .offset_low = (uint16_t)offset,
         .offset_middle = (uint16_t)(offset >> 16),
@@ -100,7 +100,7 @@ void interrupts_load(struct cpu *cpu)
     /* The boot CPU comes first, when no other CPU can be using the table. */
     if (idt[0].type == 0)
         for (unsigned vector = 0; vector < 256; vector++)
-            interrupts_set_entry((uint8_t)vector, vector_entries + 16 * vector);
+            interrupts_set_entry((uint8_t)vector, NULL);
     __asm__ volatile("lgdt %0" : : "m"(gdtr));
     __asm__ volatile("lidt %0" : : "m"(idtr));
     load_tss(cpu);

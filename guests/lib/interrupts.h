@@ -85,8 +85,8 @@ void interrupts_load(struct cpu *cpu);
 void interrupts_set_handler(uint8_t vector, interrupt_handler *handler);
 
 /*
- * Makes a vector enter at an address of the test's own instead of the library's, on all CPUs. The
- * code there runs with IF clear on whatever stack the CPU has chosen.
+ * Makes a vector enter at an address of the test's own instead of the library's, on all CPUs; NULL: at
+ * the library's again. The code there runs with IF clear on whatever stack the CPU has chosen.
  */
 void interrupts_set_entry(uint8_t vector, const void *entry);
 

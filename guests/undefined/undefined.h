@@ -26,7 +26,7 @@ void check_end_of_page(void);
 /* frames.c */
 #define FETCH_LINES 1
 void check_fetch(void);
-#define FRAME_LINES 2
+#define FRAME_LINES 8
 void check_frame(void);
 
 /* icr.c; needs 2 CPUs. */
