@@ -30,11 +30,14 @@ def test_every_line_of_the_table_is_a_row() -> None:
     assert len(rows()) == len(lines) - 2 > 30
 
 
-@pytest.mark.parametrize("host", [pytest.param("qemu72-EPYC", id="qemu72-EPYC/apic=page/interplay", marks=pytest.mark.weight(10))])
+@pytest.mark.parametrize("host", [
+    pytest.param("qemu72-EPYC", id="qemu72-EPYC/apic=page/interplay", marks=pytest.mark.weight(10)),
+    pytest.param("bochs30-corei7_skylake_x", id="bochs30-corei7_skylake_x/apic=page/interplay", marks=[pytest.mark.weight(100), pytest.mark.long])])
 def test_disturbances_meet_steps(lab: Lab, hosts: dict[str, data.Host], host: str) -> None:
-    """Steps are cancelled: an INIT came in the middle of them, and not only between two."""
+    """Steps are cancelled: an INIT came in the middle of them, and not only between two. So did NMIs and rendezvous."""
     run = lab.run(lab.machine(hosts[host], "report=none apic=page", lab.guest("interplay")))
     counted = counters.totals(run.text)
     assert run.tap.complaints() == []
     assert run.ending == ALL_OK
     assert counted["steps finished"] > counted["steps cancelled"] > 0
+    assert counted["NMIs and rendezvous in the middle of a step"] > 0

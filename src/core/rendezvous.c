@@ -9,6 +9,7 @@
 #include "core/cpu.h"
 #include "core/entry.h"
 #include "core/kick.h"
+#include "core/step.h"
 #include "lib/console.h"
 #include "lib/spinlock.h"
 #include "x86/registers.h"
@@ -45,6 +46,7 @@ void rendezvous_attend(struct cpu *cpu)
     unsigned spins = 0;
 
     cpu->counters[COUNTER_RENDEZVOUS]++;
+    cpu->counters[COUNTER_STEP_DISTURBED] += step_active(cpu);
     leave_virtualization(cpu);
     atomic_store(&cpu->rendezvous_seen, atomic_load(&rendezvous_called));
     while (atomic_load(&released) != atomic_load(&cpu->rendezvous_seen)) {

@@ -107,6 +107,7 @@ static void exit_nmi(struct cpu *cpu, struct vmcb *vmcb)
 {
     (void)vmcb;
     cpu->counters[COUNTER_EXIT_NMI]++;
+    cpu->counters[COUNTER_STEP_DISTURBED] += step_active(cpu);
     backend->host_nmi_allow();
     backend->host_nmi_hold();
     step_delivery_ended(cpu);

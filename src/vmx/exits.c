@@ -167,6 +167,7 @@ static void exit_nmi(struct cpu *cpu)
     uint64_t state;
 
     cpu->counters[COUNTER_EXIT_NMI]++;
+    cpu->counters[COUNTER_STEP_DISTURBED] += step_active(cpu);
     __asm__ volatile("int $2" : : : "memory");
     vmx_virtual_apic_nmi(cpu);
     state = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
