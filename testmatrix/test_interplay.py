@@ -32,7 +32,7 @@ def test_every_line_of_the_table_is_a_row() -> None:
 
 @pytest.mark.parametrize("host", [
     pytest.param("qemu72-EPYC", id="qemu72-EPYC/apic=page/interplay", marks=pytest.mark.weight(10)),
-    pytest.param("bochs30-corei7_skylake_x", id="bochs30-corei7_skylake_x/apic=page/interplay", marks=[pytest.mark.weight(100), pytest.mark.long])])
+    pytest.param("bochs30-corei7_skylake_x", id="bochs30-corei7_skylake_x/apic=page/interplay", marks=pytest.mark.weight(10))])
 def test_disturbances_meet_steps(lab: Lab, hosts: dict[str, data.Host], host: str) -> None:
     """Steps are cancelled: an INIT came in the middle of them, and not only between two. So did NMIs and rendezvous."""
     run = lab.run(lab.machine(hosts[host], "report=none apic=page", lab.guest("interplay")))
