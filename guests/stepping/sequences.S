@@ -243,6 +243,22 @@ step_fault_resume:
     step nop
     end step_fault
 
+/* DR1 watches the word, 0, that is loaded into SS. The trap comes behind the instruction that follows. */
+.macro held name instruction:vararg
+    begin_plain \name
+    pushq %rbx
+    movl %ss, %r8d
+    step movw (%rsi), %ss
+    step \instruction
+    nop
+    movl %r8d, %ss
+    popq %rbx
+    end_plain \name
+.endm
+
+    held held_icr, movl $(ICR_SELF_IPI), APIC_ICR_LOW(%rdi)
+    held held_cpuid, cpuid
+
 /* DR0 watches the task priority, DR1 the memory; watch_fetch puts watch_fetch_at into DR0. */
     begin_plain watch_write
     step movl $0x20, APIC_TPR(%rdi)

@@ -46,5 +46,10 @@
     X(watch_memory, DR7_WRITE_1, DR6_INIT | 2, "write breakpoint on memory, MOVS from the APIC")   \
     X(watch_fetch, DR7_EXECUTE_0, DR6_INIT | 1, "instruction breakpoint on a write of the APIC")
 
+/* A breakpoint on the word that MOV SS reads: X(name, what its result line says) */
+#define HELD_SEQUENCES(X)                                                                          \
+    X(held_icr, "access breakpoint on what MOV SS reads, write of ICR")                            \
+    X(held_cpuid, "access breakpoint on what MOV SS reads, CPUID")
+
 #endif
 #endif

@@ -112,8 +112,9 @@ struct backend {
     /* Blocking by STI or MOV SS: an opaque value, 0 when there is none. */
     uint64_t (*interrupt_shadow_read)(struct cpu *cpu);
     void (*interrupt_shadow_write)(struct cpu *cpu, uint64_t shadow);
-    /* RFLAGS and DR6 at once, for a step. step_prepare also ends blocking by STI or MOV SS, and makes
-     * every exception but NMI exit; step_restore makes those exit again that always do. */
+    /* RFLAGS and DR6 at once, for a step. step_prepare also ends blocking by STI or MOV SS, makes a trap of the guest's
+     * that this holds wait for the step's end (STEP_OWNER_HELD_TRAP), and makes every exception but NMI exit;
+     * step_restore makes those exit again that always do. */
     struct step_registers (*step_read)(struct cpu *cpu);
     void (*step_prepare)(struct cpu *cpu, struct step_registers registers);
     void (*step_restore)(struct cpu *cpu, struct step_registers registers);

@@ -41,6 +41,7 @@ struct general_registers {
 #define STEP_OWNER_HIDDEN   (1u << 1)
 #define STEP_OWNER_IRET     (1u << 2)
 #define STEP_OWNER_SELFTEST (1u << 3)
+#define STEP_OWNER_HELD_TRAP (1u << 4)  /* nobody: a trap of the guest's waits for the step's end */
 
 /* The one step that a CPU can have under way (see core/step.h). */
 struct step_state {
@@ -52,6 +53,7 @@ struct step_state {
     bool delivery;              /* no instruction, but the delivery of an event is stepped */
     uint64_t saved_rflags;      /* of these only TF and IF are restored */
     uint64_t saved_dr6;
+    uint64_t held_hits;         /* STEP_OWNER_HELD_TRAP: B0 to B3 of that trap */
     uint64_t branch_from;       /* with DEBUGCTL.BTF: where the instruction is */
 };
 

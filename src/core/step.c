@@ -67,8 +67,22 @@ void step_delivery_ended(struct cpu *cpu)
         step_finish(cpu);
 }
 
+/* The instruction's own trap, which has been raised already, is the same one. */
+static COLD void raise_held_trap(struct cpu *cpu)
+{
+    uint64_t dr6 = backend->register_read(cpu, GUEST_DR6);
+
+    if (!cpu->event.valid) {
+        dr6 &= ~DR6_B0_B3;
+        event_raise(cpu, VECTOR_DB, false, 0);
+    }
+    backend->register_write(cpu, GUEST_DR6, dr6 | cpu->step.held_hits);
+}
+
 static COLD void tell_finished(struct cpu *cpu, uint32_t owners)
 {
+    if (owners & STEP_OWNER_HELD_TRAP)
+        raise_held_trap(cpu);
     if (owners & STEP_OWNER_HIDDEN)
         hidden_step_finished(cpu);
     if (owners & STEP_OWNER_IRET)
@@ -92,6 +106,8 @@ void step_finish(struct cpu *cpu)
         tell_finished(cpu, owners);
 }
 
+/* What waited for the end of the instruction is lost when that raises a fault: an injected one comes without
+ * pending debug exceptions, too. */
 void step_cancel(struct cpu *cpu)
 {
     uint32_t owners;

@@ -342,17 +342,24 @@ uint64_t vmx_interrupt_shadow_read(struct cpu *cpu)
          & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS);
 }
 
+static inline void write_shadow(uint64_t shadow)
+{
+    uint64_t state = vmcs_read_known(VMCS_GUEST_INTERRUPTIBILITY);
+    uint64_t both = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS;
+    uint64_t wanted = (state & ~both) | shadow;
+
+    if (wanted != state)
+        vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, wanted);
+}
+
 /* With the shadow goes a single-step trap that waited for its end: whoever ends the shadow decides
  * about the trap. (Bochs 2.7 also leaves one pending where no shadow is.) */
 void vmx_interrupt_shadow_write(struct cpu *cpu, uint64_t shadow)
 {
-    uint64_t state = vmcs_read_known(VMCS_GUEST_INTERRUPTIBILITY);
-    uint64_t both = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS;
-    uint64_t wanted = (state & ~both) | shadow, pending;
+    uint64_t pending;
 
     (void)cpu;
-    if (wanted != state)
-        vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, wanted);
+    write_shadow(shadow);
     if (shadow)
         return;
     pending = vmcs_read_known(VMCS_GUEST_PENDING_DEBUG);
@@ -367,11 +374,28 @@ struct step_registers vmx_step_read(struct cpu *cpu)
                                     .dr6 = dr6_read() };
 }
 
+/* A data breakpoint that MOV SS has hit waits for the end of the next instruction. With the blocking gone it would
+ * come before that (SDM Vol 3: VM Entries > Special Features of VM Entry > Delivery of Pending Debug Exceptions
+ * after VM Entry). */
+static COLD void hold_debug_exceptions(struct cpu *cpu, uint64_t pending)
+{
+    vmcs_write(VMCS_GUEST_PENDING_DEBUG,
+               pending & ~(DR6_B0_B3 | PENDING_DEBUG_ENABLED | PENDING_DEBUG_BS));
+    if (!(pending & PENDING_DEBUG_ENABLED))
+        return;
+    cpu->step.held_hits = pending & DR6_B0_B3;
+    cpu->step.owners |= STEP_OWNER_HELD_TRAP;
+}
+
 void vmx_step_prepare(struct cpu *cpu, struct step_registers registers)
 {
+    uint64_t pending = vmcs_read_known(VMCS_GUEST_PENDING_DEBUG);
+
     vmcs_write_known(VMCS_GUEST_RFLAGS, registers.rflags);
     dr6_write(registers.dr6);
-    vmx_interrupt_shadow_write(cpu, 0);
+    write_shadow(0);
+    if (pending & (PENDING_DEBUG_BS | PENDING_DEBUG_ENABLED))
+        hold_debug_exceptions(cpu, pending);
     vmcs_write_known(VMCS_EXCEPTION_BITMAP, ALL_BUT_NMI);
 }
 

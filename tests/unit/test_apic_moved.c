@@ -30,6 +30,10 @@ uint64_t hidden_length(void) { return UINT64_C(0x200000); }
 void hidden_step_finished(struct cpu *cpu) { (void)cpu; }
 void hidden_step_cancelled(struct cpu *cpu) { (void)cpu; }
 void selftest_step_ended(struct cpu *cpu, bool passed) { (void)cpu; (void)passed; }
+void event_raise(struct cpu *cpu, uint8_t vector, bool has_error, uint32_t error)
+{
+    (void)cpu, (void)vector, (void)has_error, (void)error;
+}
 uint32_t local_apic_read(uint32_t offset) { (void)offset; return 0; }
 void local_apic_write(uint32_t offset, uint32_t value) { (void)offset; (void)value; }
 void local_apic_init_state(void) { }
