@@ -8,7 +8,7 @@
 #define MSR_FS_BASE   0xc0000100u
 
 #define FORM_LINES    44
-#define PLACE_LINES   4
+#define PLACE_LINES   6
 #define RACE_LINES    1
 
 /* Slots of the paging window. */

@@ -39,15 +39,42 @@ __asm__(".pushsection .text\n\t.code32\n"
         "movl $0x13572468, 0xfee00380\n\t"
         "xchgl %ecx, (%ebx)\n\t"
         "addl $1, %fs:0x80\n\t"
+        "lret\n"
+        "push_flags_code:\n\t"
+        "movl %esp, %ecx\n\t"
+        "movl %ebx, %esp\n\t"
+        "pushfl\n\t"
+        "movl %ecx, %esp\n\t"
         "lret\n\t"
         ".code64\n.popsection");
-extern const char compatibility_code[];
+extern const char compatibility_code[], push_flags_code[];
+
+struct far_pointer {
+    uint32_t offset;
+    uint16_t selector;
+} __attribute__((packed));
+
+/* PUSHF of 4 bytes is an aligned store to a register; a hypervisor that steps it has flags of its own. Nothing
+ * interrupts here: the frame would be pushed onto the APIC. */
+static void check_push_flags(bool with_interrupts)
+{
+    struct far_pointer target = { (uint32_t)(uint64_t)push_flags_code, SELECTOR_CODE32 };
+    uint64_t flags = with_interrupts ? RFLAGS_IF : 0;
+    if (with_interrupts)
+        interrupts_on();
+    __asm__ volatile("lcall *%0"
+                     :
+                     : "m"(target), "b"(APIC_BASE_ADDRESS + APIC_TIMER_INITIAL + 4)
+                     : "rcx", "memory", "cc");
+    interrupts_off();
+    tap_equal(apic_read(APIC_TIMER_INITIAL) & (RFLAGS_TF | RFLAGS_IF | RFLAGS_FIXED),
+              flags | RFLAGS_FIXED, "32-bit code: flags pushed onto a register, interrupts %s",
+              with_interrupts ? "on" : "off");
+}
 
 static void check_compatibility_mode(void)
 {
-    struct { uint32_t offset; uint16_t selector; } __attribute__((packed)) target = {
-        (uint32_t)(uint64_t)compatibility_code, SELECTOR_CODE32,
-    };
+    struct far_pointer target = { (uint32_t)(uint64_t)compatibility_code, SELECTOR_CODE32 };
     uint64_t exchanged = 0x2468;
     /* A null FS is good for 64-bit code only. */
     __asm__ volatile("movl %0, %%fs" : : "r"(SELECTOR_DATA));
@@ -96,6 +123,8 @@ void check_places(void)
 {
     check_page_end();
     check_compatibility_mode();
+    check_push_flags(false);
+    check_push_flags(true);
     check_user();
     check_flags();
     apic_write(APIC_TIMER_INITIAL, 0);

@@ -5,9 +5,11 @@
 #include "apic/registers.h"
 #include "core/advance.h"
 #include "core/backend.h"
+#include "core/cold.h"
 #include "core/cpu.h"
 #include "core/hidden.h"
 #include "core/step.h"
+#include "x86/registers.h"
 
 static void map_between_steps(struct cpu *cpu)
 {
@@ -23,32 +25,44 @@ void apic_shadow_attach(struct cpu *cpu)
     map_between_steps(cpu);
 }
 
-/* What the instruction may read of the shadow page must be there. A store needs no more than the
- * register that it may write a part of. */
-static void refresh(struct cpu *cpu, void *shadow, uint64_t guest_physical, bool write)
-{
-    if (write && guest_only_stores(cpu))
-        apic_policy_snapshot_register(cpu, shadow, guest_physical & (APIC_PAGE_SIZE - 1));
-    else
-        apic_policy_snapshot(cpu, shadow);
-}
-
-void apic_shadow_fault(struct cpu *cpu, uint64_t guest_physical, bool write)
+static inline void step(struct cpu *cpu, void *shadow, uint64_t guest_physical, bool write,
+                        uint32_t owner)
 {
     struct apic_page_state *apic = &cpu->apic;
-    void *shadow = cpu_block_page(cpu, CPU_BLOCK_PAGE_APIC_SHADOW);
 
-    if (!(cpu->step.owners & STEP_OWNER_APIC)) {
-        refresh(cpu, shadow, guest_physical, write);
-        apic->faulted_on_write = false;
-    }
     if (write && !apic->faulted_on_write) {
         apic->faulted_on_write = true;
         apic->stepped_register = guest_physical & (APIC_PAGE_SIZE - 1);
     }
     backend->page_map(cpu, apic->base, physical_of(shadow),
                       apic->faulted_on_write ? PAGE_READ_WRITE : PAGE_READ);
-    step_begin(cpu, STEP_OWNER_APIC, !write && guest_loads_rflags(cpu));
+    step_begin(cpu, owner, !write && guest_loads_rflags(cpu));
+}
+
+/* What the instruction may read of the shadow page must be there. */
+static COLD void step_with_all(struct cpu *cpu, void *shadow, uint64_t guest_physical, bool write)
+{
+    bool pushes = write && guest_pushes_rflags(cpu);
+
+    apic_policy_snapshot(cpu, shadow);
+    cpu->apic.faulted_on_write = false;
+    step(cpu, shadow, guest_physical, write, STEP_OWNER_APIC | (pushes ? STEP_OWNER_PUSHF : 0));
+}
+
+/* A store needs no more than the register that it may write a part of. */
+void apic_shadow_fault(struct cpu *cpu, uint64_t guest_physical, bool write)
+{
+    void *shadow = cpu_block_page(cpu, CPU_BLOCK_PAGE_APIC_SHADOW);
+
+    if (!(cpu->step.owners & STEP_OWNER_APIC)) {
+        if (!write || !guest_only_stores(cpu)) {
+            step_with_all(cpu, shadow, guest_physical, write);
+            return;
+        }
+        apic_policy_snapshot_register(cpu, shadow, guest_physical & (APIC_PAGE_SIZE - 1));
+        cpu->apic.faulted_on_write = false;
+    }
+    step(cpu, shadow, guest_physical, write, STEP_OWNER_APIC);
 }
 
 /* A write that does not begin at a register is undefined by the manuals and goes nowhere. */
@@ -62,6 +76,15 @@ void apic_shadow_step_finished(struct cpu *cpu)
         cpu->counters[COUNTER_APIC_READ]++;
     else if (cpu->apic.stepped_register == offset)
         apic_policy_write(cpu, offset, *(const uint32_t *)(shadow + offset));
+}
+
+void apic_shadow_flags_pushed(struct cpu *cpu)
+{
+    const uint32_t mask = RFLAGS_TF | RFLAGS_IF;
+    char *shadow = cpu_block_page(cpu, CPU_BLOCK_PAGE_APIC_SHADOW);
+    uint32_t *image = (uint32_t *)(shadow + (cpu->apic.stepped_register & ~(APIC_REGISTER_STRIDE - 1)));
+
+    *image = (*image & ~mask) | ((uint32_t)cpu->step.saved_rflags & mask);
 }
 
 void apic_shadow_step_cancelled(struct cpu *cpu)

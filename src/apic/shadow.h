@@ -18,4 +18,8 @@ void apic_shadow_step_cancelled(struct cpu *cpu);
 void apic_shadow_icr_disturbed(struct cpu *cpu);
 void apic_shadow_icr_restored(struct cpu *cpu);
 
+/* Before step_finished: what was pushed onto the shadow page has TF and IF as the step set them, and gets them as the
+ * guest's are. */
+void apic_shadow_flags_pushed(struct cpu *cpu);
+
 #endif

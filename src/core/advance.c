@@ -9,6 +9,7 @@
 #define TWO_BYTE_OPCODE     0x0f
 #define GROUP_7             0x01
 #define GROUP_7_SVM         0xd8    /* to DFh */
+#define OPCODE_PUSHF        0x9c
 #define OPCODE_POPF         0x9d
 #define OPCODE_INT3         0xcc
 #define OPCODE_INT          0xcd
@@ -43,6 +44,11 @@ bool guest_loads_rflags(struct cpu *cpu)
 }
 
 /* The delivery of an event is no instruction. */
+bool guest_pushes_rflags(struct cpu *cpu)
+{
+    return !cpu->interrupted.valid && opcode_of(backend->code(cpu)) == OPCODE_PUSHF;
+}
+
 bool guest_only_stores(struct cpu *cpu)
 {
     return !cpu->interrupted.valid && backend->code(cpu)->only_stores;

@@ -19,6 +19,9 @@ bool guest_is_at_svm_instruction(struct cpu *cpu);
 /* True when the guest's next instruction is POPF or IRET, which take RFLAGS from memory. */
 bool guest_loads_rflags(struct cpu *cpu);
 
+/* True when what the guest does next is PUSHF. */
+bool guest_pushes_rflags(struct cpu *cpu);
+
 /* True when what the guest does next is a store of a register or an immediate value, which reads no
  * memory. */
 bool guest_only_stores(struct cpu *cpu);

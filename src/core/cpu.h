@@ -41,7 +41,10 @@ struct general_registers {
 #define STEP_OWNER_HIDDEN   (1u << 1)
 #define STEP_OWNER_IRET     (1u << 2)
 #define STEP_OWNER_SELFTEST (1u << 3)
-#define STEP_OWNER_HELD_TRAP (1u << 4)  /* nobody: a trap of the guest's waits for the step's end */
+/* Nobody, but the end of the step has to look at it: a trap of the guest's waits for that; the instruction pushes RFLAGS
+ * onto the APIC page. */
+#define STEP_OWNER_HELD_TRAP (1u << 4)
+#define STEP_OWNER_PUSHF    (1u << 5)
 
 /* The one step that a CPU can have under way (see core/step.h). */
 struct step_state {

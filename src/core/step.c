@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/step.h"
 
+#include "apic/shadow.h"
 #include "core/backend.h"
 #include "core/cold.h"
 #include "core/cpu.h"
@@ -87,6 +88,8 @@ static COLD void tell_finished(struct cpu *cpu, uint32_t owners)
         hidden_step_finished(cpu);
     if (owners & STEP_OWNER_IRET)
         binding.nmi->step_ended(cpu);
+    if (owners & STEP_OWNER_PUSHF)
+        apic_shadow_flags_pushed(cpu);
     if (owners & STEP_OWNER_APIC)
         guest_apic_page(cpu)->step_finished(cpu);
     if (owners & STEP_OWNER_SELFTEST)

@@ -19,6 +19,7 @@ static unsigned raised, ended;
 
 void hidden_step_finished(struct cpu *cpu) { (void)cpu; }
 void hidden_step_cancelled(struct cpu *cpu) { (void)cpu; }
+void apic_shadow_flags_pushed(struct cpu *cpu) { (void)cpu; }
 void selftest_step_ended(struct cpu *cpu, bool passed) { (void)cpu; (void)passed; }
 void event_raise(struct cpu *cpu, uint8_t vector, bool has_error, uint32_t error)
 {

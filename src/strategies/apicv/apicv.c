@@ -36,9 +36,10 @@ static void step(struct cpu *cpu, uint64_t guest_physical, bool write)
 {
     struct apic_page_state *apic = &cpu->apic;
     void *shadow = cpu_block_page(cpu, CPU_BLOCK_PAGE_APIC_SHADOW);
-    uint32_t offset = guest_physical & (APIC_PAGE_SIZE - 1);
+    uint32_t offset = guest_physical & (APIC_PAGE_SIZE - 1), owner = STEP_OWNER_APIC;
 
     if (!(cpu->step.owners & STEP_OWNER_APIC)) {
+        owner |= write && guest_pushes_rflags(cpu) ? STEP_OWNER_PUSHF : 0;
         vmx_virtual_apic_snapshot(cpu, shadow, offset);
         apic->faulted_on_write = false;
     }
@@ -48,7 +49,7 @@ static void step(struct cpu *cpu, uint64_t guest_physical, bool write)
     }
     backend->page_map(cpu, apic->base, physical_of(shadow),
                       apic->faulted_on_write ? PAGE_READ_WRITE : PAGE_READ);
-    step_begin(cpu, STEP_OWNER_APIC, !write && guest_loads_rflags(cpu));
+    step_begin(cpu, owner, !write && guest_loads_rflags(cpu));
 }
 
 static const struct apic_emulation registers = {
