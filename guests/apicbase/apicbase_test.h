@@ -9,7 +9,7 @@
 #include "interrupts.h"
 
 #define RELOCATION_LINES 11
-#define SWITCH_LINES     13
+#define SWITCH_LINES     16
 
 /* WRMSR of IA32_APIC_BASE; the record says whether it raised an exception. */
 struct fault try_write(uint64_t value);

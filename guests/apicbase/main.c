@@ -11,7 +11,8 @@
  *
  * `# differs:` lines: what bare emulators do in another way. QEMU 7.2 raises no #GP; QEMU's APIC answers
  * at its first address only, and also while it is off; QEMU 7.2 and Bochs never switch an APIC on
- * again; QEMU 10 does without resetting it. The trace leaves #GP out for the same reason. Lines about
+ * again; QEMU 10 does without resetting it. And on QEMU 10 a hypervisor cannot intercept a read of CR8, which
+ * is a register like others while the APIC is off. The trace leaves #GP out for the same reason. Lines about
  * other CPUs need 2.
  * Source: SDM Vol 3: APIC > Local APIC > Local APIC Status and Location; x2APIC State Transitions.
  */

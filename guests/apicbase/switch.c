@@ -13,6 +13,11 @@
 #define CPUID_1_EDX_APIC (1u << 9)
 #define VECTOR_HERE      0x73
 
+#define IO_APIC          0xfec00000ul
+#define REDIRECTION_8254 0x14u /* input 2 */
+#define MASKED           0x10000u
+#define HIGHEST          15u /* priority in CR8 */
+
 static unsigned here;
 
 static void here_handler(struct frame *frame)
@@ -61,6 +66,44 @@ static bool refused(uint64_t value)
            rdmsr(MSR_APIC_BASE) == before;
 }
 
+static void io_apic_write(unsigned index, uint32_t value)
+{
+    *(volatile uint32_t *)IO_APIC = index;
+    *(volatile uint32_t *)(IO_APIC + 0x10) = value;
+}
+
+/* What interrupts a CPU without an APIC comes by its pins, and CR8 has no say in it. */
+static void check_priority(void)
+{
+    uint64_t value;
+
+    __asm__ volatile("movq %1, %%r9\n\tmovq %%r9, %%cr8\n\tmovq %%cr8, %%r10\n\tmovq %%r10, %0"
+                     : "=r"(value)
+                     : "r"(5ul)
+                     : "r9", "r10");
+    bool passed_by = value == HIGHEST && sextant_present();
+    if (passed_by)
+        tap_differs("QEMU 10 shows the priority of the hardware's APIC, without an exit");
+    tap_check(passed_by || (value == 5 && read_cr8() == 5), "CR8 keeps what is written");
+    struct fault fault = *TRY("movq %1, %%cr8", "r"(0x10ul));
+    bool ignored = !fault.taken && bare_qemu_present();
+    if (ignored)
+        tap_differs("QEMU raises no exception");
+    tap_check(ignored || (fault.taken && fault.vector == VECTOR_GP), "a reserved bit of it is refused");
+    write_cr8(0);
+
+    /* The 8254 runs since the PIC was looked at. */
+    io_apic_write(REDIRECTION_8254 + 1, this_cpu()->apic_id << 24);
+    io_apic_write(REDIRECTION_8254, VECTOR_HERE);
+    interrupts_on();
+    delay_microseconds(20000);
+    interrupts_off();
+    io_apic_write(REDIRECTION_8254, MASKED);
+    if (came() != 0 && !sextant_present())
+        tap_differs("a device's interrupt reaches the APIC that is off");
+    tap_check(came() == 0 || !sextant_present(), "those of the I/O APIC do not, though CR8 is 0");
+}
+
 static void check_off(uint64_t base)
 {
     bool sent = cpus_count < 2, nothing;
@@ -77,6 +120,7 @@ static void check_off(uint64_t base)
     tap_check(refused(base | APIC_BASE_X2APIC), "off to x2APIC mode is refused");
     tap_check(refused((base & ~APIC_BASE_ENABLE) | 1), "a reserved bit is refused");
     tap_check(pic_reaches_cpu(), "interrupts of the PIC reach the CPU");
+    check_priority();
     __atomic_store_n(&go, true, __ATOMIC_SEQ_CST);
     interrupts_on();
     bool done = WAIT_UNTIL(__atomic_load_n(&sent, __ATOMIC_SEQ_CST));
@@ -91,7 +135,7 @@ static bool reset_state(void)
 {
     return apic_read(APIC_SVR) == 0xff && apic_read(APIC_TPR) == 0 && apic_read(APIC_LDR) == 0 &&
            apic_read(APIC_DFR) == 0xffffffff && apic_read(APIC_LVT_ERROR) == LVT_MASKED &&
-           apic_read(APIC_LVT_LINT0) == LVT_MASKED && apic_bits_empty(APIC_IRR);
+           apic_read(APIC_LVT_LINT0) == LVT_MASKED && apic_bits_empty(APIC_IRR) && read_cr8() == 0;
 }
 
 static bool works(void)

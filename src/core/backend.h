@@ -55,6 +55,7 @@ struct step_registers {
 /* Intercepted instructions whose length may have to be found from their bytes: 0F and this. */
 enum intercepted {
     INTERCEPTED_INVD = 0x08,
+    INTERCEPTED_MOV_FROM_CR = 0x20,
     INTERCEPTED_MOV_TO_CR = 0x22,
     INTERCEPTED_WRMSR = 0x30,
     INTERCEPTED_RDMSR = 0x32,
@@ -122,6 +123,9 @@ struct backend {
     void (*exceptions_intercept)(struct cpu *cpu, uint32_t vectors);
     /* Exit when the guest is about to execute IRET (SVM) or can take an NMI (VMX). */
     void (*nmi_window_request)(struct cpu *cpu, bool wanted);
+    /* `separate`: CR8 becomes a register of the guest's own, which is 0, and no longer the hardware's task priority.
+     * Does nothing where the processor cannot do that. */
+    void (*cr8_separate)(struct cpu *cpu, bool separate);
     /* The event in cpu->interrupted will be delivered again: exit right after that, before the first
      * instruction of its handler. The exit handler then calls step_delivery_ended(). */
     void (*exit_after_delivery)(struct cpu *cpu);

@@ -72,6 +72,7 @@ struct apic_page_state {
     uint32_t stepped_register;  /* offset of the register that faulted first in this step */
     bool reads_closed;          /* the hardware's ICR cannot show what the guest wrote */
     bool faulted_on_write;
+    uint8_t separate_cr8;       /* SVM, while the guest's APIC is off */
     uint32_t icr_low;           /* what the guest reads back while reads_closed */
     uint32_t icr_high;          /* the same, where the hardware's half is no register or another */
 };

@@ -216,6 +216,8 @@ typedef void exit_handler(struct cpu *cpu, struct vmcb *vmcb);
 #pragma GCC diagnostic ignored "-Woverride-init"    /* first all, then each that means something */
 static exit_handler *const handlers[CODES] = {
     [0 ... CODES - 1] = exit_other,
+    [VMEXIT_CR8_READ] = svm_exit_cr8,
+    [VMEXIT_CR8_WRITE] = svm_exit_cr8,
     [VMEXIT_EXCEPTION ... VMEXIT_EXCEPTION + 31] = exit_exception,
     [VMEXIT_INTR] = exit_nothing,
     [VMEXIT_NMI] = exit_nmi,

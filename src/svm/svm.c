@@ -93,6 +93,7 @@ const struct backend svm_backend = {
     .step_restore = svm_step_restore,
     .exceptions_intercept = svm_exceptions_intercept,
     .nmi_window_request = svm_nmi_window_request,
+    .cr8_separate = svm_cr8_separate,
     .exit_after_delivery = kick_self,
     .page_map = svm_page_map,
     .page_restore = svm_page_restore,

@@ -120,6 +120,10 @@ void svm_exceptions_intercept(struct cpu *cpu, uint32_t vectors);
 void svm_nmi_window_request(struct cpu *cpu, bool wanted);
 void svm_reset_events(struct cpu *cpu);
 
+/* control_registers.c: CR8 of a guest whose APIC is off. */
+void svm_cr8_separate(struct cpu *cpu, bool separate);
+void svm_exit_cr8(struct cpu *cpu, struct vmcb *vmcb);
+
 /* events.c: EVENTINJ and EXITINTINFO, when that is valid. */
 void svm_take_interrupted(struct cpu *cpu);
 void svm_inject(struct cpu *cpu);

@@ -7,8 +7,10 @@
  * then differs from the shadow in nothing, does not exit, and the processor itself makes of the
  * other bits what it must (faults, PDPTEs, long mode). What would fault is refused here before the
  * shadow moves. */
+#include "apic/registers.h"
 #include "core/backend.h"
 #include "core/guest_code.h"
+#include "core/hidden.h"
 #include "vmx/vmx.h"
 #include "x86/msr.h"
 #include "x86/registers.h"
@@ -42,6 +44,20 @@ static bool cr0_is_legal(struct cpu *cpu, uint64_t value)
         return cr4 & CR4_PAE && !(cs.attributes & CODE_LONG);
     }
     return true;
+}
+
+/* CR8 is then a byte of a page (SDM Vol 3: APIC Virtualization and Virtual Interrupts > Virtualizing CR8-Based TPR
+ * Accesses): of the one that nothing is stepped on while the guest has no APIC. */
+void vmx_cr8_separate(struct cpu *cpu, bool separate)
+{
+    char *page = cpu_block_page(cpu, CPU_BLOCK_PAGE_APIC_SHADOW);
+
+    if (!vmx_control_allowed(CAPABILITY_VMX_TPR_SHADOW))
+        return;
+    *(uint32_t *)(page + APIC_TPR) = 0;
+    vmcs_write(VMCS_VIRTUAL_APIC_ADDRESS, physical_of(page));
+    vmcs_write(VMCS_TPR_THRESHOLD, 0);
+    vmx_control_set(cpu, CAPABILITY_VMX_TPR_SHADOW, separate);
 }
 
 void vmx_exit_control_register(struct cpu *cpu, const struct past_exit *exit)

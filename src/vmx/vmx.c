@@ -158,6 +158,7 @@ const struct backend vmx_backend = {
     .step_restore = vmx_step_restore,
     .exceptions_intercept = vmx_exceptions_intercept,
     .nmi_window_request = vmx_nmi_window_request,
+    .cr8_separate = vmx_cr8_separate,
     .exit_after_delivery = vmx_exit_after_delivery,
     .page_map = vmx_page_map,
     .page_restore = vmx_page_restore,

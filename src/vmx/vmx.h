@@ -159,6 +159,7 @@ void vmx_mark_soft(struct cpu *cpu, uint32_t interruption);
 
 /* control_registers.c: MOV to CR0 and CR4 with bits that are not the guest's. */
 void vmx_exit_control_register(struct cpu *cpu, const struct past_exit *exit);
+void vmx_cr8_separate(struct cpu *cpu, bool separate);
 
 /* task.c: a task switch. */
 void vmx_exit_task_switch(struct cpu *cpu, const struct past_exit *exit);

@@ -71,9 +71,11 @@ static void hide_page(struct cpu *cpu)
 
 /* A CPU without a local APIC takes INTR and NMI from its pins (SDM Vol 3: APIC > Local APIC > Enabling
  * or Disabling the Local APIC): those of LINT0 and LINT1. Messages are kept away by forward.c, and what
- * comes all the same waits behind the priority until the APIC is reset. */
-static void connect_pins(void)
+ * comes all the same waits behind the priority until the APIC is reset. (With VMX that has no "Use TPR shadow" the
+ * guest's CR8 still is that priority, and lets it in.) */
+static void connect_pins(struct cpu *cpu)
 {
+    backend->cr8_separate(cpu, true);
     local_apic_write(APIC_SVR, APIC_SVR_ENABLE | SPURIOUS_VECTOR);
     local_apic_write(APIC_TPR, HIGHEST_PRIORITY);
     local_apic_write(APIC_LVT_LINT0, LVT_EXTINT);
@@ -89,7 +91,7 @@ static void reset_registers(struct cpu *cpu)
     cpu->apic.icr_low = 0;
     cpu->apic.icr_high = 0;
     if (cpu->apic.mode == APIC_MODE_DISABLED)
-        connect_pins();
+        connect_pins(cpu);
 }
 
 void guest_apic_init(struct cpu *cpu)
@@ -121,6 +123,8 @@ static void change_mode(struct cpu *cpu, enum apic_mode mode)
         reset_registers(cpu);
         cpu->apic.reads_closed = true;
     }
+    if (before == APIC_MODE_DISABLED)
+        backend->cr8_separate(cpu, false);
     if (mode == APIC_MODE_X2APIC)
         cpu->apic.icr_high = 0;
     guest_apic_refresh_identity(cpu);

@@ -71,6 +71,8 @@
 #define IOIO_PORT_SHIFT             16
 
 #define VMEXIT_CR0_READ             0x000
+#define VMEXIT_CR8_READ             0x008
+#define VMEXIT_CR8_WRITE            0x018
 #define VMEXIT_EXCEPTION            0x040   /* + vector */
 #define VMEXIT_INTR                 0x060
 #define VMEXIT_NMI                  0x061
