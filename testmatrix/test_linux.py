@@ -33,8 +33,10 @@ class Session:
     ending: str
 
 
-def kernels(strategy: str = "auto", host: str = "qemu72-EPYC", weight: int = 20) -> list[object]:
-    return [pytest.param(name, id=f"{host}/{strategy}/{name}", marks=pytest.mark.weight(weight)) for name in KERNELS]
+def kernels(strategy: str = "auto", host: str = "qemu72-EPYC", weight: int = 20, long: tuple[str, ...] = ()) -> list[object]:
+    """long: those that take longer than `make test` has time for."""
+    return [pytest.param(name, id=f"{host}/{strategy}/{name}",
+                         marks=[pytest.mark.weight(weight)] + ([pytest.mark.long] if name in long else [])) for name in KERNELS]
 
 
 def boot(where: Lab, host: Host, kernel: str, commands: tuple[str, ...], bare: bool = False, end: str = "poweroff",
@@ -80,7 +82,7 @@ def test_boot(lab: Lab, main_host: Host, kernel: str) -> None:
     assert session.ending == "power off"
 
 
-@pytest.mark.parametrize("kernel", kernels())
+@pytest.mark.parametrize("kernel", kernels(long=("i386",)))
 def test_reboot(lab: Lab, main_host: Host, kernel: str) -> None:
     """A reset of the machine, which ends the run; the statistics come first."""
     session = boot(lab, main_host, kernel, ("nproc",), end="reboot")
@@ -89,7 +91,7 @@ def test_reboot(lab: Lab, main_host: Host, kernel: str) -> None:
     assert counters.printed(session.text).total(counters.EXITS) > 0
 
 
-@pytest.mark.parametrize("kernel", kernels(weight=60))
+@pytest.mark.parametrize("kernel", kernels(weight=60, long=("i386",)))
 def test_processors_off_and_on(lab: Lab, main_host: Host, kernel: str) -> None:
     """INIT and SIPI to processors that ran Linux before, one by one and all together."""
     others = range(1, main_host.processors)
@@ -120,7 +122,7 @@ def in_a_row(where: Lab, host: Host, kernel: str, count: int) -> None:
         assert bad == [], f"boot {number}"
 
 
-@pytest.mark.parametrize("kernel", kernels(weight=40))
+@pytest.mark.parametrize("kernel", kernels(weight=40, long=("i386",)))
 def test_three_boots(lab: Lab, main_host: Host, kernel: str) -> None:
     in_a_row(lab, main_host, kernel, 3)
 
@@ -133,7 +135,7 @@ def test_twenty_boots(lab: Lab, main_host: Host, kernel: str) -> None:
 
 @pytest.mark.parametrize(("kernel", "host"), [
     pytest.param(kernel, f"qemu72-EPYC-{count}cpu", id=f"qemu72-EPYC-{count}cpu/auto/{kernel}",
-                 marks=[pytest.mark.weight(20 if count < 64 else 300)] + ([pytest.mark.long] if count == 64 else []))
+                 marks=[pytest.mark.weight(20 if count < 64 else 300)] + ([pytest.mark.long] if count == 64 or (kernel, count) == ("i386", 16) else []))
     for kernel, count in (("amd64", 1), ("i386", 1), ("amd64", 2), ("amd64", 16), ("i386", 16), ("amd64", 64))])
 def test_processors(lab: Lab, hosts: dict[str, Host], kernel: str, host: str) -> None:
     count = hosts[host].processors

@@ -58,10 +58,11 @@ def test_too_little_for_linux(lab: Lab, main_host: Host, kernel: str, megabytes:
 
 
 @pytest.mark.parametrize(("kernel", "host"), [
-    pytest.param(kernel, host, id=f"{host}/auto/{kernel}", marks=pytest.mark.weight(20))
-    for kernel, host in (("i386", "qemu72-EPYC-64m"), ("i386", "qemu72-EPYC-128m"), ("amd64", "qemu72-EPYC-128m"),
-                         ("amd64", "qemu72-EPYC"), ("i386", "qemu72-EPYC"), ("amd64", "qemu72-EPYC-3g"),
-                         ("amd64", "qemu72-EPYC-5g"), ("i386", "qemu72-EPYC-5g"), ("amd64", "qemu72-EPYC-6g"))])
+    pytest.param(kernel, f"qemu72-EPYC{size}", id=f"qemu72-EPYC{size}/auto/{kernel}",
+                 marks=[pytest.mark.weight(40)] + ([pytest.mark.long] if long else []))
+    for kernel, size, long in (("i386", "-64m", False), ("i386", "-128m", True), ("amd64", "-128m", False),
+                               ("amd64", "", True), ("i386", "", True), ("amd64", "-3g", True),
+                               ("amd64", "-5g", True), ("i386", "-5g", False), ("amd64", "-6g", False))])
 def test_linux(lab: Lab, hosts: dict[str, Host], kernel: str, host: str) -> None:
     """The guest's memory map is the machine's, without what Sextant keeps, and nothing else is missing."""
     where = hosts[host]
