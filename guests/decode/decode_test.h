@@ -9,12 +9,13 @@
 
 #define FORM_LINES    44
 #define PLACE_LINES   6
-#define RACE_LINES    1
+#define RACE_LINES    3
 
 /* Slots of the paging window. */
 #define CODE_SLOT     10 /* two */
 #define TARGET_SLOT   12
 #define USER_SLOT     13
+#define CHANGING_SLOT 14
 
 /* Two pages of code that a test writes, and where they are mapped: within 2 GiB of the slots. */
 extern uint8_t code_pages[8192];

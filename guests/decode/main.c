@@ -6,7 +6,7 @@
  * operand and its effect in every encoding, wherever its bytes lie, in every mode, and must take no
  * instruction for another while a second CPU changes it. Memory is the oracle: each form runs on a word
  * of RAM, too, and leaves the same in it, in registers and in flags. `apic` has the operations, this
- * guest their encodings. The last line needs 2 CPUs. No `# differs:` lines.
+ * guest their encodings. The last lines need 2 CPUs. No `# differs:` lines.
  * Source: SDM Vol 2: Instruction Format; Instruction Set Reference.
  */
 #include "guest.h"

@@ -2,9 +2,10 @@
 /* Only the plain case is carried out: one aligned 32-bit register, at CPL 0 to 2, nobody debugging. All the
  * rest is the step's, as if this were not there: the guest cannot tell which it was.
  *
- * Another CPU may have changed the instruction since it faulted. What is found is what the processor
- * would have executed a moment later, but only if its own operand is the register that faulted: the
- * address is computed and translated anew, with the rights of the access. */
+ * Another CPU may have changed the instruction since it faulted, or a mapping. What is found is what the
+ * processor would have executed a moment later, but only if its own operand is the register that faulted:
+ * the address is computed and translated anew, with the rights of the access. When it leads elsewhere for
+ * certain the guest goes back and does that itself. */
 #include "apic/emulate.h"
 
 #include <stddef.h>
@@ -24,6 +25,8 @@
 #define RSP             4
 #define RSI             6
 #define RDI             7
+
+#define RETURNS         16      /* in succession: a processor may hold an old mapping */
 
 static uint64_t *general(struct cpu *cpu, unsigned number)
 {
@@ -115,8 +118,8 @@ static bool linear_address(struct cpu *cpu, const struct guest_code *code, unsig
     return segment_allows(cpu, &state, offset, write);
 }
 
-/* True when the instruction's operand in memory is the register that faulted. */
-static bool reaches(struct cpu *cpu, struct guest_code *code, uint64_t guest_physical)
+/* Is the instruction's operand in memory the register that faulted? */
+static enum operand reaches(struct cpu *cpu, struct guest_code *code, uint64_t guest_physical)
 {
     const struct instruction *instruction = &code->instruction;
     bool write = instruction_writes_memory(instruction);
@@ -124,9 +127,10 @@ static bool reaches(struct cpu *cpu, struct guest_code *code, uint64_t guest_phy
                                                                 : instruction->segment;
     uint64_t linear;
 
-    return linear_address(cpu, code, segment,
-                          effective_address(cpu, code, instruction->base), write, &linear)
-           && guest_code_operand_is(cpu, code, linear, write ? PAGING_WRITE : 0, guest_physical);
+    if (!linear_address(cpu, code, segment, effective_address(cpu, code, instruction->base), write,
+                        &linear))
+        return OPERAND_UNKNOWN;
+    return guest_code_operand(cpu, code, linear, write ? PAGING_WRITE : 0, guest_physical);
 }
 
 static bool read_source(struct cpu *cpu, const struct guest_code *code, uint32_t *value)
@@ -220,13 +224,37 @@ static bool carry_out(struct cpu *cpu, const struct guest_code *code, uint32_t o
     return true;
 }
 
+/* True when the guest goes back to its instruction. */
+static bool goes_back(struct cpu *cpu)
+{
+    struct apic_page_state *apic = &cpu->apic;
+    uint64_t exits = cpu->counters[COUNTER_EXITS];
+
+    apic->returns = exits == apic->last_return + 1 ? apic->returns + 1 : 1;
+    apic->last_return = exits;
+    return apic->returns <= RETURNS;
+}
+
+static COLD void not_there(struct cpu *cpu, enum operand operand, uint64_t guest_physical, bool write,
+                           const struct apic_emulation *registers)
+{
+    if (operand == OPERAND_ELSEWHERE && goes_back(cpu))
+        cpu->counters[COUNTER_APIC_CHANGED]++;
+    else
+        registers->otherwise(cpu, guest_physical, write);
+}
+
 /* Any instruction that is known and plain. */
 static COLD void emulate_any(struct cpu *cpu, struct guest_code *code, uint64_t guest_physical,
                              bool write, const struct apic_emulation *registers)
 {
-    if (!code->decoded || !is_plain(&code->instruction, write) || !stays_in_segment(cpu, code)
-        || !reaches(cpu, code, guest_physical)
-        || !carry_out(cpu, code, guest_physical & (APIC_PAGE_SIZE - 1), registers))
+    enum operand operand = OPERAND_UNKNOWN;
+
+    if (code->decoded && is_plain(&code->instruction, write) && stays_in_segment(cpu, code))
+        operand = reaches(cpu, code, guest_physical);
+    if (operand != OPERAND_THERE)
+        not_there(cpu, operand, guest_physical, write, registers);
+    else if (!carry_out(cpu, code, guest_physical & (APIC_PAGE_SIZE - 1), registers))
         registers->otherwise(cpu, guest_physical, write);
 }
 
@@ -237,13 +265,15 @@ static inline void emulate_store(struct cpu *cpu, struct guest_code *code, uint6
     const struct instruction *instruction = &code->instruction;
     uint64_t linear = (uint64_t)instruction->displacement;
     uint64_t value = (uint64_t)instruction->immediate;
+    enum operand operand;
 
     if (instruction->base != INSTRUCTION_NO_REGISTER)
         linear += *general(cpu, instruction->base);
     if (instruction->index != INSTRUCTION_NO_REGISTER)
         linear += *general(cpu, instruction->index) << instruction->scale;
-    if (!guest_code_operand_is(cpu, code, linear, PAGING_WRITE, guest_physical)) {
-        registers->otherwise(cpu, guest_physical, true);
+    operand = guest_code_operand(cpu, code, linear, PAGING_WRITE, guest_physical);
+    if (operand != OPERAND_THERE) {
+        not_there(cpu, operand, guest_physical, true, registers);
         return;
     }
     if (instruction->other == OTHER_REGISTER)

@@ -20,8 +20,9 @@ struct apic_emulation {
 };
 
 /* Carries out the guest's next instruction, whose access to its APIC's page at `guest_physical` (a
- * write, or a read) has caused this exit; hands it to otherwise() when it is none that can be. On the CPU it
- * names, exit context, cpu->interrupted being what the exit said. */
+ * write, or a read) has caused this exit; hands it to otherwise() when it is none that can be. Nothing is
+ * done when it accesses something else by now: the guest executes it again. On the CPU it names, exit
+ * context, cpu->interrupted being what the exit said. */
 void apic_emulate(struct cpu *cpu, uint64_t guest_physical, bool write,
                   const struct apic_emulation *registers);
 

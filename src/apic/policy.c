@@ -209,9 +209,12 @@ void apic_policy_snapshot(struct cpu *cpu, void *page)
         *(uint32_t *)((char *)page + readable[i]) = read_register(cpu, readable[i]);
 }
 
-void apic_policy_snapshot_register(struct cpu *cpu, void *page, uint32_t offset)
+uint32_t *apic_policy_snapshot_register(struct cpu *cpu, void *page, uint32_t offset)
 {
-    offset &= ~(APIC_REGISTER_STRIDE - 1);
-    if (offset <= APIC_LAST_REGISTER && is_readable[offset / APIC_REGISTER_STRIDE])
-        *(uint32_t *)((char *)page + offset) = read_register(cpu, offset);
+    uint32_t start = offset & ~(APIC_REGISTER_STRIDE - 1);
+    uint32_t *word = (uint32_t *)((char *)page + start);
+
+    if (start <= APIC_LAST_REGISTER && is_readable[start / APIC_REGISTER_STRIDE])
+        *word = read_register(cpu, start);
+    return word;
 }

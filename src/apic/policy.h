@@ -27,8 +27,9 @@ void apic_policy_prepare(void);
 /* Fills a page with what the guest would read from each register now. */
 void apic_policy_snapshot(struct cpu *cpu, void *page);
 
-/* The same for the one register at or around `offset` (below APIC_PAGE_SIZE), if it can be read. */
-void apic_policy_snapshot_register(struct cpu *cpu, void *page, uint32_t offset);
+/* The same for the one register at or around `offset` (below APIC_PAGE_SIZE), if it can be read; where
+ * that is on the page. */
+uint32_t *apic_policy_snapshot_register(struct cpu *cpu, void *page, uint32_t offset);
 
 /* A write of the whole ICR in x2APIC mode; reserved bits are 0. */
 void apic_policy_write_icr(struct cpu *cpu, uint64_t icr);

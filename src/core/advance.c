@@ -49,11 +49,6 @@ bool guest_pushes_rflags(struct cpu *cpu)
     return !cpu->interrupted.valid && opcode_of(backend->code(cpu)) == OPCODE_PUSHF;
 }
 
-bool guest_only_stores(struct cpu *cpu)
-{
-    return !cpu->interrupted.valid && backend->code(cpu)->only_stores;
-}
-
 unsigned guest_int_length(struct cpu *cpu)
 {
     const struct guest_code *code = backend->code(cpu);

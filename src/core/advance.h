@@ -22,10 +22,6 @@ bool guest_loads_rflags(struct cpu *cpu);
 /* True when what the guest does next is PUSHF. */
 bool guest_pushes_rflags(struct cpu *cpu);
 
-/* True when what the guest does next is a store of a register or an immediate value, which reads no
- * memory. */
-bool guest_only_stores(struct cpu *cpu);
-
 /* Length of the guest's next instruction when it is INT n, INT3, INTO or INT1; 0 when not. */
 unsigned guest_int_length(struct cpu *cpu);
 

@@ -69,7 +69,11 @@ struct apic_page_state {
     uint64_t hardware_base;     /* where it is: host-physical, constant */
     volatile uint32_t *registers;   /* there, for the host; NULL while the APIC is in x2APIC mode */
     struct apic_identity identity;  /* how messages address this APIC; read by senders */
-    uint32_t stepped_register;  /* offset of the register that faulted first in this step */
+    uint32_t stepped_register;  /* offset of the register that faulted first in this step ... */
+    uint64_t untouched;         /* ... and what the shadow page has there until it is written, if that tells;
+                                 * else more than 32 bits */
+    uint64_t last_return;       /* the exit after which the guest went back to its instruction last ... */
+    uint32_t returns;           /* ... and how many of those came in succession */
     bool reads_closed;          /* the hardware's ICR cannot show what the guest wrote */
     bool faulted_on_write;
     uint8_t separate_cr8;       /* SVM, while the guest's APIC is off */
@@ -146,7 +150,8 @@ struct guest_code {
     uint8_t second;                 /* the byte behind 0F, when the opcode is that; else 0 */
     bool only_stores;               /* MOV to memory or STOS: reads no memory */
     bool decoded;                   /* it is one of those in instruction/instruction.h: */
-    bool plain_store;               /* and among them what kernels do to an APIC (core/guest_code.c) */
+    bool stores_word;               /* among them: MOV of 4 bytes to memory, */
+    bool plain_store;               /* and of these what kernels do to an APIC (core/guest_code.c) */
     struct instruction instruction;
     uint64_t next_rip;              /* behind it, if it is decoded, or nothing but the opcode 0F `second` */
     /* Its operand in memory, a register of the APIC, when that was found last time. Whether it is read or written

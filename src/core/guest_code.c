@@ -101,15 +101,22 @@ static void fetch(struct cpu *cpu, const struct execution_state *state, struct g
     }
 }
 
-/* MOV of 4 bytes to memory in 64-bit code, whose address is made of general registers that are in memory, too:
- * what kernels do to an APIC. */
-static bool is_plain_store(const struct instruction *instruction, unsigned width)
+/* MOV of 4 bytes to memory, of a constant or a general register that is in memory, too. */
+static bool stores_word(const struct instruction *instruction)
 {
-    return width == 64 && instruction->operation == OPERATION_STORE && instruction->memory_size == 4
-           && !instruction->locked && instruction->segment < SEGMENT_FS
-           && instruction->address_size == 8 && instruction->base != RSP
-           && instruction->base != INSTRUCTION_RIP
+    return instruction->operation == OPERATION_STORE && instruction->memory_size == 4
+           && !instruction->locked
            && (instruction->other == OTHER_IMMEDIATE || instruction->reg != RSP);
+}
+
+/* In 64-bit code, and its address is made of such registers: what kernels do to an APIC. */
+static bool is_plain_store(const struct guest_code *code)
+{
+    const struct instruction *instruction = &code->instruction;
+
+    return code->width == 64 && code->stores_word && instruction->segment < SEGMENT_FS
+           && instruction->address_size == 8 && instruction->base != RSP
+           && instruction->base != INSTRUCTION_RIP;
 }
 
 /* What can be said of the bytes. A REX prefix that is not the last one has no effect and is skipped too. */
@@ -131,7 +138,8 @@ static enum decoding examine(struct guest_code *code)
     memcpy(bytes, code->bytes, sizeof code->bytes);
     decoding = instruction_decode(bytes, code->available, code->width, &code->instruction);
     code->decoded = decoding == DECODED;
-    code->plain_store = code->decoded && is_plain_store(&code->instruction, code->width);
+    code->stores_word = code->decoded && stores_word(&code->instruction);
+    code->plain_store = is_plain_store(code);
     code->next_rip = (code->rip + (code->decoded ? code->instruction.length : at + 2))
                    & mask[code->width];
     return decoding;
@@ -196,21 +204,22 @@ struct guest_code *guest_code_given(struct cpu *cpu, const uint8_t *bytes, unsig
 }
 
 /* CR0.WP and RFLAGS.AC have no say about a supervisor page that may be written: such a walk is kept. */
-bool guest_code_find_operand(struct cpu *cpu, struct guest_code *code, uint64_t linear,
-                             unsigned access, uint64_t physical)
+enum operand guest_code_find_operand(struct cpu *cpu, struct guest_code *code, uint64_t linear,
+                                     unsigned access, uint64_t physical)
 {
     struct execution_state state;
     struct guest_walk found;
 
     code->operand_linear = NOT_KEPT;
     backend->execution_read(cpu, &state);
-    if (!guest_memory_walk(cpu, &state, linear & ~PAGE_MASK, access, &found)
-        || (found.physical | (linear & PAGE_MASK)) != physical)
-        return false;
+    if (linear & 3 || !guest_memory_walk(cpu, &state, linear & ~PAGE_MASK, access, &found))
+        return OPERAND_UNKNOWN;
+    if ((found.physical | (linear & PAGE_MASK)) != physical)
+        return OPERAND_ELSEWHERE;
     if (found.all & PTE_WRITE && !(found.all & PTE_USER) && code->cr3 == state.cr3
         && keep_walk(&code->operand_walk, &state, &found)) {
         code->operand_linear = linear;
         code->operand_physical = physical;
     }
-    return true;
+    return OPERAND_THERE;
 }

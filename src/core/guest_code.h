@@ -27,14 +27,29 @@ struct guest_code *guest_code_fetch(struct cpu *cpu);
  * has others now, those count as long as the whole instruction is among them. */
 struct guest_code *guest_code_given(struct cpu *cpu, const uint8_t *bytes, unsigned count);
 
-/* True when a linear address leads to `physical` (a multiple of 16) for an access of that instruction (PAGING_WRITE or 0) at
- * CPL 0 to 2. False when it leads elsewhere, or the access would fault or cannot be judged here. Exit context
- * of the CPU named; guest_code_operand_is() looks at what is kept first. */
-bool guest_code_find_operand(struct cpu *cpu, struct guest_code *code, uint64_t linear,
-                             unsigned access, uint64_t physical);
+/* Where an operand of 4 bytes is that was looked for at one physical address. */
+enum operand {
+    OPERAND_THERE,
+    OPERAND_ELSEWHERE,          /* for certain */
+    OPERAND_UNKNOWN             /* the access would fault, is not aligned, or cannot be judged here */
+};
+
+/* Does a linear address lead to `physical` (a multiple of 16) for an access of that instruction (PAGING_WRITE or 0) at
+ * CPL 0 to 2? Exit context of the CPU named; guest_code_operand() looks at what is kept first. */
+enum operand guest_code_find_operand(struct cpu *cpu, struct guest_code *code, uint64_t linear,
+                                     unsigned access, uint64_t physical);
 
 /* Forgets what is kept: what this CPU's view shows at some page has changed. */
 void guest_code_forget(struct cpu *cpu);
+
+/* What an instruction that `stores_word` stores. */
+static inline uint32_t guest_code_word(const struct cpu *cpu, const struct guest_code *code)
+{
+    const struct instruction *instruction = &code->instruction;
+
+    return (uint32_t)(instruction->other == OTHER_REGISTER ? (&cpu->registers->rax)[instruction->reg]
+                                                           : (uint64_t)instruction->immediate);
+}
 
 /* 16, 32 or 64: the width of the code that the guest executes. */
 unsigned guest_code_width(struct cpu *cpu);
@@ -76,12 +91,13 @@ WITHIN struct guest_code *guest_code_kept(struct cpu *cpu, const struct executio
     return NULL;
 }
 
-static inline bool guest_code_operand_is(struct cpu *cpu, struct guest_code *code, uint64_t linear,
-                                         unsigned access, uint64_t physical)
+static inline enum operand guest_code_operand(struct cpu *cpu, struct guest_code *code,
+                                              uint64_t linear, unsigned access, uint64_t physical)
 {
-    return (code->operand_linear == linear && code->operand_physical == physical
-            && kept_walk_holds(&code->operand_walk))
-           || guest_code_find_operand(cpu, code, linear, access, physical);
+    if (code->operand_linear == linear && code->operand_physical == physical
+        && kept_walk_holds(&code->operand_walk))
+        return OPERAND_THERE;
+    return guest_code_find_operand(cpu, code, linear, access, physical);
 }
 
 #endif
