@@ -4,7 +4,7 @@
 #define GUEST_APIC_TEST_H
 
 /* registers.c: identity, read-back, read-only registers, error status, on every CPU. */
-#define REGISTER_LINES 28
+#define REGISTER_LINES 31
 void check_registers(void);
 
 /* forms.c: every kind of instruction on a register. */

@@ -11,7 +11,7 @@
  * becomes clear again, LVT entries are not masked by a software disable, reserved bits are kept,
  * writes at offset 0x000 are taken for an MSI, the APIC ID can be changed.
  *
- * Needs 2 CPUs for two lines. No `# differs:` lines.
+ * Needs 2 CPUs for four lines. No `# differs:` lines.
  * Source: SDM Vol 3: Advanced Programmable Interrupt Controller (APIC).
  */
 #include "guest.h"

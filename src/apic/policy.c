@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "apic/policy.h"
 
+#include <string.h>
+
 #include "apic/icr.h"
 #include "apic/local.h"
 #include "core/cold.h"
@@ -195,9 +197,14 @@ static uint32_t read_register(struct cpu *cpu, uint32_t offset)
     return cpu->apic.registers[offset / sizeof(uint32_t)];
 }
 
+static bool is_shown(uint32_t offset)
+{
+    return offset <= APIC_LAST_REGISTER && is_readable[offset / APIC_REGISTER_STRIDE];
+}
+
 bool apic_policy_show(struct cpu *cpu, uint32_t offset, uint32_t *value)
 {
-    if (offset > APIC_LAST_REGISTER || !is_readable[offset / APIC_REGISTER_STRIDE])
+    if (!is_shown(offset))
         return false;
     *value = read_register(cpu, offset);
     return true;
@@ -205,8 +212,17 @@ bool apic_policy_show(struct cpu *cpu, uint32_t offset, uint32_t *value)
 
 void apic_policy_snapshot(struct cpu *cpu, void *page)
 {
+    memset(page, 0, APIC_PAGE_SIZE);
     for (unsigned i = 0; i < readable_count; i++)
         *(uint32_t *)((char *)page + readable[i]) = read_register(cpu, readable[i]);
+}
+
+/* What does not begin at a register is undefined by the manuals. The delivery of an event only stores. */
+void apic_policy_snapshot_other(struct cpu *cpu, void *page, uint32_t offset)
+{
+    if (offset % APIC_REGISTER_STRIDE == 0 && offset != APIC_EOI && !is_shown(offset)
+        && !cpu->interrupted.valid)
+        *(uint32_t *)((char *)page + offset) = apic_policy_read(cpu, offset);
 }
 
 uint32_t *apic_policy_snapshot_register(struct cpu *cpu, void *page, uint32_t offset)
@@ -214,7 +230,6 @@ uint32_t *apic_policy_snapshot_register(struct cpu *cpu, void *page, uint32_t of
     uint32_t start = offset & ~(APIC_REGISTER_STRIDE - 1);
     uint32_t *word = (uint32_t *)((char *)page + start);
 
-    if (start <= APIC_LAST_REGISTER && is_readable[start / APIC_REGISTER_STRIDE])
-        *word = read_register(cpu, start);
+    *word = is_shown(start) ? read_register(cpu, start) : 0;
     return word;
 }

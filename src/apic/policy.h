@@ -24,11 +24,16 @@ bool apic_policy_show(struct cpu *cpu, uint32_t offset, uint32_t *value);
 /* Finds out which registers there are to show. Boot CPU, before the strategies are sealed. */
 void apic_policy_prepare(void);
 
-/* Fills a page with what the guest would read from each register now. */
+/* Fills a page with what the guest would read from each register now that can be read without an error; the
+ * rest is 0, which is what EOI reads as. RRD is among the rest. */
 void apic_policy_snapshot(struct cpu *cpu, void *page);
 
-/* The same for the one register at or around `offset` (below APIC_PAGE_SIZE), if it can be read; where
- * that is on the page. */
+/* Adds what is at `offset` when that is one of the rest but not EOI, for an instruction that reads there: the
+ * hardware remembers the error, if it is one. */
+void apic_policy_snapshot_other(struct cpu *cpu, void *page, uint32_t offset);
+
+/* The same as the first for the one register at or around `offset` (below APIC_PAGE_SIZE); where that is on
+ * the page. */
 uint32_t *apic_policy_snapshot_register(struct cpu *cpu, void *page, uint32_t offset);
 
 /* A write of the whole ICR in x2APIC mode; reserved bits are 0. */

@@ -61,6 +61,7 @@ static COLD void step_with_all(struct cpu *cpu, void *shadow, uint64_t guest_phy
     bool pushes = write && guest_pushes_rflags(cpu);
 
     apic_policy_snapshot(cpu, shadow);
+    apic_policy_snapshot_other(cpu, shadow, guest_physical & (APIC_PAGE_SIZE - 1));
     cpu->apic.untouched = DOES_NOT_TELL;
     cpu->apic.faulted_on_write = false;
     step(cpu, shadow, guest_physical, write, STEP_OWNER_APIC | (pushes ? STEP_OWNER_PUSHF : 0));

@@ -125,6 +125,7 @@ static void load_x2apic(struct cpu *cpu)
     uint32_t version = local_apic_read(APIC_VERSION);
     uint64_t value;
 
+    memset(of(cpu)->page, 0, PAGE);
     for (uint32_t index = X2APIC_MSR_FIRST; index <= X2APIC_MSR_LAST; index++) {
         if (x2apic_msr_readable(index, version) && msr_read_safe(index, &value))
             memcpy(of(cpu)->page + (index - X2APIC_MSR_FIRST) * APIC_REGISTER_STRIDE, &value,
@@ -143,7 +144,6 @@ static void load(struct cpu *cpu)
 {
     struct virtual_apic *apic = of(cpu);
 
-    memset(apic->page, 0, PAGE);
     if (apic->x2apic)
         load_x2apic(cpu);
     else
@@ -526,15 +526,12 @@ bool vmx_virtual_apic_show(struct cpu *cpu, uint32_t offset, uint32_t *value)
 
 void vmx_virtual_apic_snapshot(struct cpu *cpu, void *page, uint32_t offset)
 {
-    uint32_t start = offset & ~(APIC_REGISTER_STRIDE - 1);
-
     apic_policy_snapshot(cpu, page);
     for (uint32_t each = APIC_ID; each <= APIC_ICR_HIGH; each += APIC_REGISTER_STRIDE) {
         if (is_ours(each))
             *(uint32_t *)((uint8_t *)page + each) = read_ours(cpu, each);
     }
-    if (start && !apic_register_at(start))
-        *(uint32_t *)((uint8_t *)page + start) = apic_policy_read(cpu, start);
+    apic_policy_snapshot_other(cpu, page, offset);
 }
 
 /* ---- before an entry ---- */

@@ -52,8 +52,8 @@ void vmx_virtual_apic_reset(struct cpu *cpu);
 /* Physical address of the APIC-access page, which all CPUs share. Nothing is ever stored there. */
 uint64_t vmx_apic_access_page(void);
 
-/* Fills a page with what the guest would read from each register now; a register that the processor
- * does not know, at `offset`, is read from the hardware, which remembers the error. */
+/* Fills a page with what the guest would read from each register now, for an instruction that accesses the one
+ * at `offset`: see apic_policy_snapshot_other(). */
 void vmx_virtual_apic_snapshot(struct cpu *cpu, void *page, uint32_t offset);
 
 /* What the guest would read from one register, at `offset` (a multiple of 16); false when it does not
