@@ -236,13 +236,20 @@ static bool in_hardware(uint32_t offset, uint8_t vector)
     return local_apic_read(offset + (vector >> 5) * APIC_REGISTER_STRIDE) >> (vector & 31) & 1;
 }
 
-/* The hardware masks the performance-monitoring entry when it delivers it. */
-static void follow_mask(struct cpu *cpu)
+/* The hardware masks the performance-monitoring entry when it delivers it, and in those of the pins remote IRR is
+ * set until their level-triggered interrupt is ended. */
+static void follow(struct cpu *cpu, uint32_t offset, uint32_t bits, uint32_t state)
 {
-    uint32_t *entry = register_at(cpu, APIC_LVT_PERFORMANCE);
+    uint32_t *entry = register_at(cpu, offset);
 
-    if (*entry && !(*entry & APIC_LVT_MASKED))
-        *entry = local_apic_read(APIC_LVT_PERFORMANCE);
+    if (*entry && (*entry & bits) == state)
+        *entry = local_apic_read(offset);
+}
+
+static void follow_pins(struct cpu *cpu)
+{
+    follow(cpu, APIC_LVT_LINT0, APIC_LVT_LEVEL_TRIGGERED, APIC_LVT_LEVEL_TRIGGERED);
+    follow(cpu, APIC_LVT_LINT1, APIC_LVT_LEVEL_TRIGGERED, APIC_LVT_LEVEL_TRIGGERED);
 }
 
 /* An interrupt that the processor has acknowledged, in whatever context. */
@@ -261,19 +268,20 @@ static void accept(struct cpu *cpu, uint8_t vector)
         vector_set_add(&apic->in_service, vector);
         vector_register_add(apic->page, APIC_TMR0, vector);
         set_eoi_exit(cpu, vector, true);
+        follow_pins(cpu);
     } else {
         local_apic_write(APIC_EOI, 0);
         vector_register_remove(apic->page, APIC_TMR0, vector);
         set_eoi_exit(cpu, vector, false);
     }
-    follow_mask(cpu);
+    follow(cpu, APIC_LVT_PERFORMANCE, APIC_LVT_MASKED, 0);
     request(cpu, vector);
 }
 
 void vmx_virtual_apic_nmi(struct cpu *cpu)
 {
     if (of(cpu)->on)
-        follow_mask(cpu);
+        follow(cpu, APIC_LVT_PERFORMANCE, APIC_LVT_MASKED, 0);
 }
 
 static void accept_here(uint8_t vector)
@@ -345,6 +353,7 @@ static void end_in_hardware(struct cpu *cpu, uint8_t vector)
         local_apic_write(APIC_EOI, 0);
         vector_set_remove(&apic->in_service, (uint8_t)highest);
         vector_set_remove(&apic->ended, (uint8_t)highest);
+        follow_pins(cpu);
     }
 }
 
