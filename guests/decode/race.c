@@ -14,13 +14,14 @@
 #include "tap.h"
 #include "x86.h"
 
-#define ROUNDS      3000
+#define ROUNDS      1000
 #define TO_APIC     0x03    /* ModR/M: EAX to (RBX) */
 #define TO_MEMORY   0x11    /* EDX to (RCX) */
 #define VECTOR_SELF 0x42
 #define TO_SELF     (ICR_SELF | ICR_FIXED | ICR_ASSERT | VECTOR_SELF)
 
 static volatile bool stop;
+static volatile uint32_t changes;
 static uint64_t received;
 static volatile uint32_t ordinary_page[1024] __attribute__((aligned(4096)));
 
@@ -37,6 +38,7 @@ static void change_code(void *argument)
     while (!stop) {
         *modrm = TO_MEMORY;
         *modrm = TO_APIC;
+        changes++;
     }
 }
 
@@ -46,7 +48,15 @@ static void change_mapping(void *argument)
     while (!stop) {
         paging_map(CHANGING_SLOT, (uint64_t)ordinary_page, PAGE_PRESENT | PAGE_WRITABLE);
         paging_map(CHANGING_SLOT, APIC_BASE_ADDRESS, PAGE_MMIO);
+        changes++;
     }
+}
+
+/* A round in which CPU 1 does nothing shows nothing. */
+static void wait_for_change(void)
+{
+    uint32_t before = changes;
+    (void)WAIT_UNTIL(changes != before);
 }
 
 static uint8_t *prepare(void)
@@ -79,6 +89,7 @@ static void check_count(void)
                              .flags = RFLAGS_FIXED };
         word = 0;
         apic_write(APIC_TIMER_INITIAL, 0);
+        wait_for_change();
         call_with(&call, code);
         uint32_t count = apic_read(APIC_TIMER_INITIAL);
         bool to_apic = count == 0x10000 + round && word == 0;
@@ -111,6 +122,7 @@ static void check_command(const char *what, struct call call, void (*change)(voi
 
     cpu_post(&cpus[1], change, (void *)(code + 1));
     for (unsigned round = 0; round < ROUNDS; round++) {
+        wait_for_change();
         invlpg((void *)call.rbx);
         wrong += !one_happens(call, code, word, value);
     }
