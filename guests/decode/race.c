@@ -14,7 +14,7 @@
 #include "tap.h"
 #include "x86.h"
 
-#define ROUNDS      1000
+#define ROUNDS      3000
 #define TO_APIC     0x03    /* ModR/M: EAX to (RBX) */
 #define TO_MEMORY   0x11    /* EDX to (RCX) */
 #define VECTOR_SELF 0x42
