@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parents[1]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 CARRIES = ("runs", "degraded")
 OUTCOMES = (*CARRIES, "cannot_run", "carries")
-VENDORS = ("intel", "amd")
+VENDORS = ("intel", "amd", "any")
 Row = TypeVar("Row")
 ANY_HOST = "*"
 
@@ -34,7 +34,8 @@ class Host:
     tags: what guests.toml and strategies.toml select hosts by. long: none of its cells belongs in `make test`.
     sentence, advice: part of what the report must say about a machine that cannot carry a guest.
     board, devices: QEMU's -machine and -device.
-    needs: "kvm" when the machine that tests must have KVM with nested virtualization; vendor: whose, "intel" or "amd".
+    needs: "kvm" when the machine that tests must have KVM; vendor: "intel" or "amd" when theirs, with nested virtualization;
+    "any" when whatever KVM there is will do.
     without_svm: the same model without SVM, when it is not simply MODEL,-svm.
     backend: that the report must choose. present, absent: capabilities, by the report's identifiers. secondary_controls: those
     that IA32_VMX_PROCBASED_CTLS2 allows.
@@ -208,7 +209,7 @@ def complaint_of(host: Host, kind: str) -> str | None:
     if host.outcome not in OUTCOMES:
         return f"outcome {host.outcome!r} is none of {', '.join(OUTCOMES)}"
     if host.needs not in ("", "kvm") or bool(host.needs) != (host.vendor in VENDORS):
-        return "needs is \"kvm\", with the vendor intel or amd, or nothing"
+        return "needs is \"kvm\", with the vendor intel, amd or any, or nothing"
     if host.outcome == "carries" and not host.needs:
         return "what an emulated machine reports is known: not `carries`"
     if not host.runs and not host.sentence:
