@@ -4,7 +4,7 @@
 make_pictures.py MATRIX REPORT DOCS     DOCS/report.png of the report in the file REPORT, and DOCS/matrix.png of
                                         MATRIX/index.html, where MATRIX is build/matrix
 
-Exit status: 1 when there is no report, or no page; what could be made is made.
+Exit status: 1 when there is no report, which ends it, or no page: the report has its picture then.
 """
 
 import argparse
