@@ -143,6 +143,8 @@ def test_nothing_executed_is_no_success(tmp_path: Path, ends: list[str], execute
         assert f"system: {executed} test(s) executed" in answer.stdout
         assert ("::warning::no system test was executed" in answer.stdout) == (executed == 0)
         assert ("2: there is no /dev/kvm" in answer.stderr) == (ends == [SKIPPED, SKIPPED])
+        assert (f"{ends.count(SKIPPED)}: there is no /dev/kvm" in answer.stderr) == (SKIPPED in ends)
+        assert ("::warning::some system tests need what this machine lacks; 1: " in answer.stdout) == (ends == ["", SKIPPED])
 
 
 @pytest.mark.parametrize("path", files())
