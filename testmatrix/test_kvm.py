@@ -68,6 +68,7 @@ def test_rows(host: Host) -> None:
     words = known[known.index("Recognized CPUID flags"):].split()
     model, *features = host.model.split(",")
     assert model == ("kvm64" if host.vendor == "any" else "host")
+    assert re.search(rf"^x86 {model}\b", known, re.MULTILINE)
     assert [feature for feature in features if not re.fullmatch(r"-[\w-]+", feature) or feature[1:] not in words] == []
 
 

@@ -245,7 +245,7 @@ def test_estimate() -> None:
 
 
 def test_the_estimate_of_a_first_run() -> None:
-    """It is of the size that README.md says, "two to three hours": the cells are most of it."""
+    """It is of the size that README.md says, "two hours": the cells are most of it."""
     cells = [cell for cell in data.cells() if not cell.host.needs and not (cell.host.is_bochs and golden.takes(cell.host, cell.strategy))]
     seconds = sum(typical(Place("test_cells::test_cell", *cell.name.split("/"))) for cell in cells)
     assert 3600 < seconds / 2 < 2.5 * 3600

@@ -2,6 +2,7 @@
 """Whether the machine that tests has KVM, and lets a guest virtualize in its turn (Linux: Documentation/virt/kvm/x86/nested-vmx.rst)."""
 
 import fcntl
+import functools
 import os
 import re
 from pathlib import Path
@@ -21,13 +22,14 @@ def lack(vendor: str, root: Path = Path("/")) -> str | None:
     return None if vendor == "any" else lack_of_nesting(vendor, root)
 
 
+@functools.cache        # every test of a host that needs KVM asks
 def refuses(device: Path) -> str | None:
     """What the kernel says: the device may be there without its module, or taken by another hypervisor."""
     try:
         with open(device, "r+b", buffering=0) as opened:
             os.close(fcntl.ioctl(opened, KVM_CREATE_VM, 0))
     except OSError as error:
-        return error.strerror
+        return error.strerror or str(error)
     return None
 
 
